@@ -1,0 +1,34 @@
+# Makes .venv from the lock file, with a Poetry of our own. Does nothing when nothing has changed.
+
+. scripts/steps.sh
+
+VERSION=2.5.1
+REMEDY="if the package index cannot be reached, connect or set HTTPS_PROXY, PIP_INDEX_URL and POETRY_PYPI_MIRROR_URL"
+
+install_poetry() {
+  wanted="poetry==$VERSION"
+  # With an index that speaks no JSON, Poetry needs a plugin to read it.
+  [ -z "${POETRY_PYPI_MIRROR_URL:-}" ] || wanted="$wanted poetry-plugin-pypi-mirror"
+  [ "$(cat .tools/poetry/stamp 2>/dev/null)" != "$wanted" ] || return 0
+  rm -rf .tools/poetry
+  step poetry "installing Poetry $VERSION" "$REMEDY" make_poetry
+  printf '%s\n' "$wanted" >.tools/poetry/stamp
+}
+
+make_poetry() {
+  "$python" -m venv .tools/poetry && .tools/poetry/bin/pip install $wanted
+}
+
+install_dependencies() {
+  state=$(cat pyproject.toml poetry.lock | cksum)
+  [ "$(cat .venv/stamp 2>/dev/null)" != "$state" ] || return 0
+  step install "installing dependencies" "$REMEDY" \
+    "$POETRY" install --all-extras --no-interaction --no-ansi
+  printf '%s\n' "$state" >.venv/stamp
+}
+
+python=$(find_python)
+install_poetry
+# Made here, because Poetry would take an environment from its cache if it had one.
+fits .venv/bin/python || step venv "making .venv" "is the disk full?" "$python" -m venv --clear .venv
+install_dependencies

@@ -1,0 +1,22 @@
+# Runs the tests with the oldest versions that pyproject.toml allows, in an environment of its own.
+
+. scripts/steps.sh
+NEWEST=13 # no wheels of scikit-learn 1.6 for Python 3.14 or newer
+
+make_oldest() {
+  rm -rf .tools/oldest
+  "$python" -m venv .tools/oldest &&
+    .tools/oldest/bin/pip install -c .tools/oldest.txt -e ".[sklearn,onnx]" $TOOLS
+}
+
+TOOLS="httpx hypothesis pytest pytest-timeout"
+python=$(find_python $NEWEST)
+mkdir -p .tools
+"$python" scripts/oldest.py >.tools/oldest.txt
+state=$(cat pyproject.toml .tools/oldest.txt | cksum)
+if [ "$(cat .tools/oldest/stamp 2>/dev/null)" != "$state" ]; then
+  step oldest "installing the oldest versions" "can the package index be reached?" make_oldest
+  printf '%s\n' "$state" >.tools/oldest/stamp
+fi
+eval "set -- ${ARGS:-}"
+exec .tools/oldest/bin/python -m pytest tests -m "not browser" -p no:cacheprovider "$@"
