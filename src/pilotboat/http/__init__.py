@@ -1,0 +1,1 @@
+"""Bytes to rows and predictions to bytes, in the dialects that clients speak."""

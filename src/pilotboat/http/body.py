@@ -1,0 +1,231 @@
+"""The one decoder: a request's headers and bytes -> a JSON document within its limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from pilotboat.errors import (
+    BodyError,
+    ExpectationError,
+    MediaTypeError,
+    NotAcceptableError,
+    TooLargeError,
+)
+from pilotboat.operations.access import Receive, Scope
+from pilotboat.rows import pointer
+
+DEPTH = 32
+JSON = "application/json"
+BRACKETS = b"[]{}"
+NO_BRACKETS = bytes(set(range(256)) - set(BRACKETS))
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """body: bytes of a request's body. rows: rows of one request."""
+
+    body: int = 10 * 2**20
+    rows: int = 10_000
+
+
+async def document(scope: Scope, receive: Receive, limits: Limits) -> Any:
+    """The JSON document that the request carries.
+
+    Raises `MediaTypeError`, `NotAcceptableError`, `ExpectationError`, `TooLargeError`, `BodyError`.
+    """
+    declared = check_headers(scope["headers"])
+    if declared > limits.body:
+        raise _too_large(limits.body, declared)
+    return decode(await _read(receive, limits.body))
+
+
+def check_headers(headers: Headers) -> int:
+    """Refuse what is not JSON in, JSON out. Returns the declared length of the body, or 0."""
+    length = 0
+    for name, value in headers:
+        if name == b"content-type":
+            check_media_type(value.decode("latin-1"))
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() else 0
+        elif name == b"accept":
+            check_accept(value.decode("latin-1"))
+        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise MediaTypeError(
+                "This content encoding is not understood.",
+                code="unsupported-encoding",
+                hint="Send the body as it is, without Content-Encoding.",
+                accepted="identity",
+            )
+        elif name == b"expect" and value.strip().lower() != b"100-continue":
+            raise ExpectationError("The only expectation met here is 100-continue.")
+    return length
+
+
+def check_media_type(value: str) -> None:
+    """A missing content type is taken as JSON; another one is refused."""
+    media_type, *parameters = (part.strip().lower() for part in value.split(";"))
+    subtype_is_json = media_type.startswith("application/") and media_type.endswith("+json")
+    if media_type not in ("", JSON) and not subtype_is_json:
+        raise MediaTypeError(
+            "The body must be JSON.", hint=f"Send the header Content-Type: {JSON}", accepted=JSON
+        )
+    for parameter in parameters:
+        name, _, charset = parameter.partition("=")
+        if name == "charset" and charset.strip('"') not in ("utf-8", "utf8"):
+            raise MediaTypeError(
+                "The body must be UTF-8.",
+                code="unsupported-charset",
+                hint=f"Send the header Content-Type: {JSON}",
+                accepted=JSON,
+            )
+
+
+def check_accept(value: str) -> None:
+    """Refuse a caller that takes no JSON in answer."""
+    for choice in value.lower().split(","):
+        media_type, *parameters = (part.strip() for part in choice.split(";"))
+        refused = any(part.replace(" ", "") in ("q=0", "q=0.0") for part in parameters)
+        if not refused and media_type in ("", "*/*", "application/*", JSON):
+            return
+    raise NotAcceptableError(
+        "The answer is JSON, which the request does not accept.",
+        hint=f"Send the header Accept: {JSON}",
+        accepted=JSON,
+    )
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BodyError("The client went away.", code="client-closed")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit, size)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(limit: int, actual: int) -> TooLargeError:
+    return TooLargeError(
+        f"The body is larger than {limit:,} bytes.",
+        hint="Send fewer rows at a time.",
+        limit=limit,
+        actual=actual,
+        unit="bytes",
+    )
+
+
+def decode(raw: bytes) -> Any:
+    """The document in `raw`: strict JSON in UTF-8, at most `DEPTH` levels, every key once."""
+    if not raw.strip():
+        raise BodyError(
+            "The body is empty.", code="empty-body", hint="Send a JSON object with the inputs."
+        )
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _syntax(raw, error) from None
+    _check_depth(raw, value)
+    if raw.count(b":") != _keys(value):
+        _check_duplicates(raw)
+    return value
+
+
+REASONS = (
+    ("UTF-8", "invalid-encoding", "The body must be UTF-8 without a byte order mark"),
+    ("surrogate", "invalid-unicode", "A text holds half of a surrogate pair"),
+    ("infinity", "number-out-of-range", "A number is larger than a 64-bit float can be"),
+    ("depth", "too-deep", f"The document is nested deeper than {DEPTH} levels"),
+    ("", "invalid-json", "The body is not JSON"),
+)
+"""(a word of the parser's message, our code, what we say)"""
+
+
+def _syntax(raw: bytes, error: orjson.JSONDecodeError) -> BodyError:
+    code, says = next((code, says) for word, code, says in REASONS if word in error.msg)
+    hint = ""
+    if code == "invalid-json" and raw[error.pos : error.pos + 9].lstrip(b"-")[:3] in (
+        b"NaN",
+        b"Inf",
+    ):
+        hint = "NaN and Infinity are not JSON: send null if the input allows a gap."
+    return BodyError(
+        f"{says} (line {error.lineno}, column {error.colno}).",
+        code=code,
+        hint=hint,
+        line=error.lineno,
+        column=error.colno,
+    )
+
+
+def _check_depth(raw: bytes, value: Any) -> None:
+    """Peel the brackets level by level, all at once: what is left is deep, or brackets in text."""
+    brackets = raw.translate(None, NO_BRACKETS)
+    for _ in range(DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    if brackets and _depth(value) > DEPTH:
+        raise BodyError(
+            f"The document is nested deeper than {DEPTH} levels.",
+            code="too-deep",
+            limit=DEPTH,
+            unit="levels",
+        )
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = list(
+            chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
+        )
+    return depth
+
+
+def _keys(value: Any) -> int:
+    """How many keys the objects of the document have: as many as colons, unless text holds some."""
+    if isinstance(value, dict):
+        count = len(value)
+        for one in value.values():
+            if isinstance(one, dict | list):
+                count += _keys(one)
+        return count
+    if isinstance(value, list) and value:
+        kinds = set(map(type, value))
+        if not kinds & {dict, list}:
+            return 0
+        return sum(_keys(one) for one in value if isinstance(one, dict | list))
+    return 0
+
+
+def _check_duplicates(raw: bytes) -> None:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(items)
+        if len(made) != len(items):
+            seen: set[str] = set()
+            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise _DuplicateError(twice)
+        return made
+
+    try:
+        json.loads(raw, object_pairs_hook=pairs)
+    except _DuplicateError as error:
+        where = pointer(str(error)[:64])
+        raise BodyError(f"An object has the key {where!a} twice.", code="duplicate-key") from None
+
+
+class _DuplicateError(Exception):
+    pass

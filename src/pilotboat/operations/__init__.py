@@ -1,0 +1,1 @@
+"""What surrounds a prediction and what operators read of it."""

@@ -1,0 +1,47 @@
+"""What goes into a model and what comes out: the one callable shape of every level."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotboat.rows import Rows
+from pilotboat.schema import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request for predictions.
+
+    id: the request's id. key: the id of the API key it came with. deadline: `time.monotonic()`
+    seconds after which nobody waits for the answer.
+    """
+
+    rows: Rows
+    operation: str = "predict"
+    id: str = ""
+    key: str | None = None
+    deadline: float | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to n rows.
+
+    predictions: shape (n,), or (n, targets) for a model with several targets.
+    probabilities: shape (n, k), one column a class in the order of `classes`; None without.
+    """
+
+    predictions: NDArray[Any]
+    probabilities: NDArray[np.float64] | None
+    classes: tuple[Value, ...] | None
+    model: str
+    version: str
+
+
+Predict = Callable[[Call], Awaitable[Prediction]]

@@ -1,0 +1,1 @@
+"""Bundles at work: an opened one is a model, many on disk are a repository."""

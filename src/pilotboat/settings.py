@@ -1,0 +1,155 @@
+"""Every knob: its name, its default and its help, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pilotboat.errors import SettingsError
+
+PREFIX = "PILOTBOAT_"
+KUBERNETES = re.compile(r"PILOTBOAT_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
+MADE_BY_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
+LEVELS = ("critical", "error", "warning", "info", "debug")
+
+
+class Settings(BaseSettings):
+    """What the server can be told. The environment variable of `x` is PILOTBOAT_X."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, case_sensitive=False, extra="ignore", populate_by_name=True
+    )
+
+    repository: str = Field(
+        "models",
+        min_length=1,
+        description="directory of models: NAME/VERSION/ as 'pilotboat pack' writes it",
+    )
+    model: str | None = Field(
+        None,
+        description="the model that answers /predict; default: the only one there is",
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        validation_alias=AliasChoices("PILOTBOAT_WORKERS", "WEB_CONCURRENCY"),
+        description="worker processes; more than one needs gunicorn (not on Windows)",
+    )
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        "info",
+        validation_alias=AliasChoices("PILOTBOAT_LOG_LEVEL", "LOG_LEVEL"),
+        description=f"how much is logged: {', '.join(LEVELS)}",
+    )
+    max_body_bytes: int = Field(
+        10 * 2**20,
+        ge=1024,
+        description="largest body of a request, in bytes",
+    )
+    max_rows: int = Field(10_000, ge=1, description="most rows of one request")
+    max_text: int = Field(
+        1_000_000,
+        ge=1,
+        description="longest text of one input, in characters",
+    )
+    unknown_fields: Literal["refuse", "ignore"] = Field(
+        "refuse",
+        description="what happens to fields that the model does not know: refuse or ignore",
+    )
+    trust: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="digests of bundles whose own code and types you vouch for, comma-separated",
+    )
+    allow_version_skew: bool = Field(
+        False,
+        description="serve models although another scikit-learn packed them",
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return value or None
+
+    @field_validator("trust", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("trust")
+    @classmethod
+    def _are_digests(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[0-9a-f]{64}", one) for one in value):
+            raise ValueError("SHA-256 digests of 64 hexadecimal digits")
+        return value
+
+
+def read(**given: Any) -> Settings:
+    """The settings from the environment; `given` ones (options; None where absent) win.
+
+    Raises `SettingsError` that lists every fault at once.
+    """
+    for variable, value in list(os.environ.items()):
+        if is_kubernetes(variable, value):
+            del os.environ[variable]
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(_fault(one["loc"][0], one["msg"]) for one in error.errors())
+        raise SettingsError(
+            f"Settings that cannot be used: {faults}.",
+            hint="'pilotboat serve --help' lists them all.",
+        ) from error
+
+
+def _fault(where: Any, message: str) -> str:
+    says = re.sub(r"^(Value error, |Input should be |String should )", "", message)
+    return f"{variable_of(str(where))}: expected {says}"
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.removeprefix(PREFIX).upper()}"
+
+
+def is_kubernetes(variable: str, value: str) -> bool:
+    """Whether Kubernetes made this variable, for a service that is called pilotboat."""
+    if KUBERNETES.fullmatch(variable):
+        return True
+    return variable == "PILOTBOAT_PORT" and bool(MADE_BY_KUBERNETES.match(value))
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """A warning for every PILOTBOAT_ variable that is no setting, with the nearest name."""
+    known = [variable_of(name) for name in Settings.model_fields]
+    warnings = []
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in known:
+            continue
+        if is_kubernetes(variable, environ[variable]):
+            continue
+        near = get_close_matches(variable, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        warnings.append(f"{variable} is not a setting{meant}")
+    return warnings
+
+
+def exported(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a process that reads them again."""
+    made = {}
+    for name, value in settings.model_dump().items():
+        if value is not None and value != ():
+            made[variable_of(name)] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return made

@@ -1,0 +1,22 @@
+"""The worker class that gunicorn runs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from uvicorn_worker import UvicornWorker
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]  # its package has no types
+    """uvicorn with uvloop and httptools, under gunicorn.
+
+    lifespan "on": with "auto" a start-up that fails would pass for an application without one.
+    """
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "on",
+        "ws": "none",
+        "server_header": False,
+    }

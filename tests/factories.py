@@ -1,0 +1,153 @@
+"""Real parts for tests: data, fitted models, bundles, server processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import pilotboat
+
+PILOTBOAT = [sys.executable, "-m", "pilotboat"]
+SHARED_TITANIC = Path(__file__).parents[2] / "shared" / "data" / "titanic.csv"
+
+
+def passengers(rows: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Made-up passengers: numbers with gaps, categories of text and of integers, a label."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "pclass": random.integers(1, 4, rows),
+            "sex": random.choice(["female", "male"], rows),
+            "age": np.round(random.uniform(0.5, 80, rows), 1),
+            "fare": np.round(random.gamma(2, 16, rows), 4),
+            "embarked": random.choice(["C", "Q", "S"], rows),
+            "alive": random.choice(["no", "yes"], rows),
+        }
+    )
+    frame.loc[::7, "age"] = np.nan
+    odds = (frame["sex"] == "female") * 2.5 - frame["pclass"] * 0.8 + frame["fare"] / 50
+    frame["survived"] = np.where(odds + random.normal(0, 1, rows) > 0, "yes", "no")
+    return frame
+
+
+def mixed_pipeline(head: Any = None, handle_unknown: str = "ignore") -> Any:
+    """An unfitted pipeline over the columns of `passengers`."""
+    columns = ColumnTransformer(
+        [
+            ("num", make_pipeline(SimpleImputer(), StandardScaler()), ["age", "fare"]),
+            ("cat", OneHotEncoder(handle_unknown=handle_unknown), ["sex", "embarked", "pclass"]),
+        ]
+    )
+    return make_pipeline(columns, head or LogisticRegression(max_iter=1000))
+
+
+def fitted(head: Any = None, handle_unknown: str = "ignore", seed: int = 0) -> Any:
+    """That pipeline, fitted on every column, read or not."""
+    frame = passengers(seed=seed)
+    return mixed_pipeline(head, handle_unknown).fit(
+        frame.drop(columns="survived"), frame["survived"]
+    )
+
+
+def pack_titanic(repository: Path, name: str = "titanic", **options: Any) -> pilotboat.Bundle:
+    """A bundle of the fitted pipeline; closed categories for sex, embarked and pclass."""
+    options.setdefault("data", passengers())
+    return pilotboat.pack(
+        fitted(handle_unknown=options.pop("handle_unknown", "error")),
+        target="survived",
+        name=name,
+        repository=repository,
+        **options,
+    )
+
+
+RECORD: dict[str, Any] = {"pclass": 1, "sex": "female", "age": 22.0, "fare": 80.5, "embarked": "C"}
+"""A row that the model of `pack_titanic` answers."""
+
+
+def free_port() -> int:
+    """A port of the loopback address that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without settings of Pilotboat, with `more`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PILOTBOAT_")}
+    for name in ("WEB_CONCURRENCY", "LOG_LEVEL"):
+        kept.pop(name, None)
+    return kept | more
+
+
+def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`pilotboat ARGUMENTS` as a process of its own."""
+    options.setdefault("env", clean_environment())
+    return subprocess.run(
+        [*PILOTBOAT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+class Server:
+    """`pilotboat serve PATH` as a process of its own, ready when entered."""
+
+    def __init__(self, path: Path, *options: str, wait_for: str = "/readyz", **env: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.command = [*PILOTBOAT, "serve", str(path), "--port", str(self.port), *options]
+        self.env = clean_environment(**env)
+        self.wait_for = wait_for
+
+    def __enter__(self) -> Server:
+        self.process = subprocess.Popen(
+            self.command, env=self.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        self.client = httpx.Client(base_url=self.url, timeout=30)
+        for _ in range(600):
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended: {self.stop()}")
+            try:
+                if self.client.get(self.wait_for).status_code == httpx.codes.OK:
+                    return self
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"the server is not ready: {self.stop()}")
+
+    def stop(self) -> str:
+        """End the process; what it logged."""
+        self.client.close()
+        self.process.terminate()
+        return self.process.communicate(timeout=60)[1]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.stop()
+        elif self.process.stderr:
+            self.process.stderr.close()
