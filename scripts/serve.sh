@@ -12,7 +12,7 @@ sh scripts/examples.sh
 "$python" scripts/port.py "$PORT" || exit 1
 
 echo
-echo "Serving models on $URL until Ctrl-C. Try it from another terminal:"
+echo "Serving models on $URL until Ctrl-C. Once it is running, from another terminal:"
 if [ "$PILOTBOAT_MODEL" = titanic ]; then
   echo "curl -s $URL/predict -H 'Content-Type: application/json' -d '{\"class\":\"1st\",\"sex\":\"female\",\"age\":\"adult\"}'"
 else

@@ -16,11 +16,10 @@ from pilotboat.errors import EnvironmentFault
 from pilotboat.http.app import create_app
 from pilotboat.http.body import Limits
 from pilotboat.operations.access import Access, App
-from pilotboat.prediction import Predict
 from pilotboat.rows import Reader
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.offload import offloaded
-from pilotboat.runtime.repository import Repository, bundles
+from pilotboat.runtime.repository import Live, Repository, bundles
 from pilotboat.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -39,9 +38,9 @@ def build(settings: Settings) -> App:
     """The ASGI application that `settings` describe."""
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
-    def wrap(model: Model) -> Predict:
-        model.reader = Reader(model.schema, settings.unknown_fields, settings.max_text)
-        return offloaded(model, executor)
+    def wrap(model: Model) -> Live:
+        reader = Reader(model.schema, settings.unknown_fields, settings.max_text)
+        return Live(model, reader, offloaded(model, executor))
 
     repository = Repository(
         settings.repository,

@@ -234,7 +234,8 @@ def _inst(self: Scanner) -> None:
 
 
 def _obj(self: Scanner) -> None:
-    self.append(self.make(self.pop_mark()[0], ()))
+    maker = self.pop_mark()[0]
+    self.append(self.make(maker, ()))
     self.notes.odd.add("(old-style instance)")
 
 

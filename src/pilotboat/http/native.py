@@ -71,7 +71,7 @@ class Predictor:
         """The record that a document is."""
         if not isinstance(document, dict):
             raise _wrong_shape("", "an object with the model's inputs", document)
-        return live.model.reader.records([document], lambda _row, name: pointer(name))
+        return live.reader.records([document], lambda _row, name: pointer(name))
 
     def many(self, document: Any, live: Live) -> Rows:
         """The records under "instances"."""
@@ -101,7 +101,7 @@ class Predictor:
                 actual=len(records),
                 unit="rows",
             )
-        return live.model.reader.records(records, _in_instances)
+        return live.reader.records(records, _in_instances)
 
 
 _in_instances: Place = lambda row, name: (  # noqa: E731 - a value of the type Place

@@ -22,19 +22,21 @@ from pilotboat.errors import (
     UnknownModelError,
 )
 from pilotboat.prediction import Predict
+from pilotboat.rows import Reader
 from pilotboat.runtime.model import Model, load
 
 logger = logging.getLogger(__name__)
 
-Wrap = Callable[[Model], Predict]
-
-
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A version that answers: the model and the callable stack around it, built once."""
+    """A version that answers: the model, what reads rows for it, and the stack that predicts."""
 
     model: Model
+    reader: Reader
     predict: Predict
+
+
+Wrap = Callable[[Model], Live]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Refused:
 class Repository:
     """The versions in a directory: a repository, one model's directory or one bundle.
 
-    wrap: makes the callable that answers for a version. default: the model that answers requests
+    wrap: builds what surrounds a version, once, when it is loaded. default: the model that answers requests
     which name none; without it the only one does. trust, allow_version_skew: see `load`.
     """
 
@@ -83,7 +85,7 @@ class Repository:
                 logger.error("%s %s is not served: %s", name, version, error)  # noqa: TRY400 - one line
                 refused.append(Refused(name, version, error))
                 continue
-            live.setdefault(name, {})[version] = Live(model, self._wrap(model))
+            live.setdefault(name, {})[version] = self._wrap(model)
         self._live, self.refused = live, tuple(refused)
 
     def _load(self, name: str, version: str, path: Path) -> Model:

@@ -27,9 +27,11 @@ __all__ = ["home", "routes"]
 ASSETS = {
     "docs.css": ("docs.css", "text/css"),
     "docs.js": ("docs.js", "text/javascript"),
+    "dom.js": ("dom.js", "text/javascript"),
+    "form.js": ("form.js", "text/javascript"),
     "home.css": ("home.css", "text/css"),
     "home.js": ("home.js", "text/javascript"),
-    "form.js": ("form.js", "text/javascript"),
+    "answer.js": ("answer.js", "text/javascript"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
     "swagger-ui-bundle.js": ("swagger/swagger-ui-bundle.js.gz", "text/javascript"),
     "swagger-ui.css": ("swagger/swagger-ui.css.gz", "text/css"),
@@ -59,7 +61,7 @@ HTML_HEADERS = {
 FOREVER = "public, max-age=31536000, immutable"
 CHECK_AGAIN = "public, max-age=0, must-revalidate"
 
-_LINK = re.compile(r"(?<=[\"'/])(?:pages/|\./)([\w.-]+\.(?:css|js|svg))(?=[\"'])")
+_LINK = re.compile(r'(?<=")(?:pages/|\./)([\w-]+\.(?:css|js|svg))(?=")')
 
 
 @dataclass(frozen=True)
