@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,10 @@ def test_no_module_imports_the_package_itself_for_its_lazy_names() -> None:
     """`import pilotboat` inside is for `__version__` alone: the rest would hide a cycle."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id == "pilotboat" and path.name != "__init__.py":
-                    assert node.attr == "__version__", path
+            if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+                continue
+            if node.value.id == "pilotboat" and path.name != "__init__.py":
+                assert node.attr == "__version__", path
 
 
 def test_the_import_strings_point_down_too() -> None:
@@ -83,8 +85,6 @@ def test_the_import_strings_point_down_too() -> None:
 
 
 def _layers() -> dict[str, int]:
-    import tomllib
-
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     rows = config["tool"]["importlinter"]["contracts"][0]["layers"]
     return {

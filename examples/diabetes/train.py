@@ -42,7 +42,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     joblib.dump(model, out / "diabetes.joblib")
     table.to_csv(out / "diabetes.csv", index=False)
-    print(f"diabetes: R² {score:.2f} on {len(held_out)} patients it has not seen")
+    print(f"diabetes: R2 {score:.2f} on {len(held_out)} patients it has not seen")
 
 
 if __name__ == "__main__":
