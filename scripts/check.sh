@@ -9,9 +9,13 @@ check() {
   "$@" || failed="$failed $(basename "$1")"
 }
 
-check .venv/bin/ruff format --check
-check .venv/bin/ruff check --no-fix
-check .venv/bin/mypy
-check .venv/bin/lint-imports
+check "$VENV"/bin/ruff format --check
+check "$VENV"/bin/ruff check --no-fix
+check "$VENV"/bin/mypy
+check "$VENV"/bin/lint-imports
 check "$POETRY" check --lock --no-ansi
+check "$VENV"/bin/zizmor --quiet --offline --no-progress .github/workflows
+check "$VENV"/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check "$VENV"/bin/yamllint --strict .github docker .yamllint.yaml
+check "$VENV"/bin/hadolint docker/Dockerfile docker/Dockerfile.dev
 [ -z "$failed" ] || fail "not in order:$failed (make fix repairs what ruff can)"

@@ -9,9 +9,9 @@ example() {
   ! ls models/"$name"/*/bundle.json >/dev/null 2>&1 || return 0
   build=examples/$name/build
   step "$name" "training $name" "the log says why" \
-    .venv/bin/python "examples/$name/train.py" --out "$build"
+    "$VENV/bin/python" "examples/$name/train.py" --out "$build"
   cat ".tools/$name.log"
-  step "$name" "packing $name" "the log says why" .venv/bin/pilotboat pack \
+  step "$name" "packing $name" "the log says why" "$VENV"/bin/pilotboat pack \
     "$build/$name.joblib" --data "$build/$name.csv" --target "$target" \
     --name "$name" --repository models
 }

@@ -3,5 +3,5 @@
 . scripts/steps.sh
 sh scripts/install.sh
 
-.venv/bin/ruff check --fix --quiet || true # what is left is said by `make check`
-.venv/bin/ruff format
+"$VENV"/bin/ruff check --fix --quiet || true # what is left is said by `make check`
+"$VENV"/bin/ruff format

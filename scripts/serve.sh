@@ -19,4 +19,4 @@ else
   echo "curl -s $URL/v1/models/$PILOTBOAT_MODEL"
 fi
 echo
-exec .venv/bin/pilotboat serve models --port "$PORT"
+exec "$VENV"/bin/pilotboat serve models --port "$PORT"

@@ -1,7 +1,9 @@
 # What the other scripts share; sourced, from the top of the repository.
 
 set -eu
-POETRY=.tools/poetry/bin/poetry
+VENV=${VENV:-.venv} # the environment of the project
+TOOLS=${TOOLS:-.tools} # what is installed to work on it
+POETRY=$TOOLS/poetry/bin/poetry
 
 # An active environment would be used in place of .venv; a user's own settings might do the same.
 unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH

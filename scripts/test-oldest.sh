@@ -1,18 +1,18 @@
 # Runs the tests with the oldest versions that pyproject.toml allows, in an environment of its own.
 
 . scripts/steps.sh
-TOOLS="httpx hypothesis import-linter onnx pytest pytest-timeout skl2onnx"
+PACKAGES="httpx hypothesis import-linter onnx pytest pytest-timeout skl2onnx"
 NEWEST=13 # no wheels of scikit-learn 1.6 for Python 3.14 or newer
 
 make_oldest() {
   rm -rf .tools/oldest
   "$python" -m venv .tools/oldest &&
-    .tools/oldest/bin/pip install -c .tools/oldest.txt -e ".[sklearn,onnx]" $TOOLS
+    .tools/oldest/bin/pip install -c .tools/oldest.txt -e ".[sklearn,onnx]" $PACKAGES
 }
 
 python=$(find_python $NEWEST)
 mkdir -p .tools
-"$python" scripts/oldest.py $TOOLS >.tools/oldest.txt
+"$python" scripts/oldest.py $PACKAGES >.tools/oldest.txt
 state=$(cat pyproject.toml .tools/oldest.txt | cksum)
 if [ "$(cat .tools/oldest/stamp 2>/dev/null)" != "$state" ]; then
   step oldest "installing the oldest versions" "can the package index be reached?" make_oldest

@@ -4,10 +4,10 @@
 sh scripts/install.sh
 
 eval "set -- ${ARGS:-}"
-[ $# = 0 ] || exec .venv/bin/python -m pytest "$@"
+[ $# = 0 ] || exec "$VENV"/bin/python -m pytest "$@"
 
 log=.tools/test.log
-coverage=.venv/bin/coverage
+coverage="$VENV"/bin/coverage
 color=no
 [ ! -t 1 ] || color=yes
 failed=0

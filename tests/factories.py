@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import pilotboat
+from pilotboat.formats.code import import_code
 
 PILOTBOAT = [sys.executable, "-m", "pilotboat"]
 SHARED_TITANIC = Path(__file__).parents[2] / "shared" / "data" / "titanic.csv"
@@ -76,6 +81,54 @@ def pack_titanic(repository: Path, name: str = "titanic", **options: Any) -> pil
     )
 
 
+def pack_house(repository: Path) -> pilotboat.Bundle:
+    """A regression that computes in float32: a number, an integer, a boolean."""
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({"area": np.round(random.uniform(20, 300, 200), 1)})
+    frame["rooms"] = random.integers(1, 9, 200)
+    frame["garden"] = random.choice([True, False], 200)
+    price = frame["area"] * 3 + frame["rooms"] * 10 + frame["garden"] * 50.0
+    model = RandomForestRegressor(n_estimators=3, max_depth=4, random_state=0).fit(frame, price)
+    types = {"rooms": "integer"}
+    return pilotboat.pack(model, frame, name="house", repository=repository, types=types)
+
+
+def pack_reviews(repository: Path) -> pilotboat.Bundle:
+    """A classifier of texts, whose labels are integers."""
+    texts = ["good and very fine", "bad and awful", "a fine day", "an awful day"] * 5
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [1, 0, 1, 0] * 5)
+    return pilotboat.pack(model, texts, name="reviews", repository=repository)
+
+
+def pack_overflow(repository: Path) -> pilotboat.Bundle:
+    """A regression on the logarithm of its target: far from its data it answers infinity."""
+    frame = pd.DataFrame({"x": np.linspace(0, 10, 50)})
+    model = TransformedTargetRegressor(LinearRegression(), func=np.log, inverse_func=np.exp)
+    model.fit(frame, np.exp(frame["x"]))
+    return pilotboat.pack(model, frame, name="overflow", repository=repository)
+
+
+BRITTLE = Path(__file__).with_name("brittle.py")
+
+
+def pack_brittle(repository: Path) -> pilotboat.Bundle:
+    """A model with code of its own, which breaks on certain rows."""
+    kind = import_code([BRITTLE])["brittle"].Brittle
+    frame = pd.DataFrame({"x": np.linspace(0, 10, 50)})
+    model = kind().fit(frame, frame["x"])
+    return pilotboat.pack(
+        model, frame, name="brittle", repository=repository, code=[BRITTLE], trust=True
+    )
+
+
+def damaged(bundle: Path, home: Path) -> Path:
+    """A copy of a bundle under another name, with one byte more in a file."""
+    copy = Path(shutil.copytree(bundle, home / bundle.name))
+    with (copy / "golden.jsonl").open("a") as file:
+        file.write(" ")
+    return copy
+
+
 RECORD: dict[str, Any] = {"pclass": 1, "sex": "female", "age": 22.0, "fare": 80.5, "embarked": "C"}
 """A row that the model of `pack_titanic` answers."""
 
@@ -119,9 +172,10 @@ class Server:
         self.env = clean_environment(**env)
         self.wait_for = wait_for
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
+        self.log = tempfile.TemporaryFile("a+")  # a pipe would fill up
         self.process = subprocess.Popen(
-            self.command, env=self.env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            self.command, env=self.env, stderr=self.log, stdout=subprocess.DEVNULL
         )
         self.client = httpx.Client(base_url=self.url, timeout=30)
         for _ in range(600):
@@ -135,11 +189,17 @@ class Server:
             time.sleep(0.1)
         raise AssertionError(f"the server is not ready: {self.stop()}")
 
+    def logged(self) -> str:
+        """What it has logged."""
+        self.log.seek(0)
+        return self.log.read()
+
     def stop(self) -> str:
         """End the process; what it logged."""
         self.client.close()
         self.process.terminate()
-        return self.process.communicate(timeout=60)[1]
+        self.process.wait(timeout=60)
+        return self.logged()
 
     def __exit__(
         self,
@@ -149,5 +209,5 @@ class Server:
     ) -> None:
         if self.process.poll() is None:
             self.stop()
-        elif self.process.stderr:
-            self.process.stderr.close()
+        self.client.close()
+        self.log.close()

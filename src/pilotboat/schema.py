@@ -82,6 +82,8 @@ class Schema:
     def from_json(cls, plain: dict[str, Any]) -> Schema:
         """The schema that `plain` describes. Raises `BundleError` where it describes none."""
         try:
+            if plain["layout"] not in get_args(Layout):
+                raise ValueError(plain["layout"])
             return cls(
                 inputs=tuple(_field(item) for item in plain["inputs"]),
                 outputs=tuple(_field(item) for item in plain["outputs"]),
@@ -98,8 +100,8 @@ class Schema:
 
 def _field(plain: dict[str, Any]) -> Field:
     made = Field(**plain)
-    if made.type not in TYPES:
-        raise ValueError(made.type)
+    if made.type not in TYPES or made.gap not in get_args(Gap):
+        raise ValueError(made.name)
     categories = None if made.categories is None else tuple(made.categories)
     return replace(made, categories=categories, examples=tuple(made.examples))
 
@@ -120,5 +122,12 @@ def with_types(schema: Schema, types: dict[str, str]) -> Schema:
                 f"--types gives '{name}' the type '{kind}', which does not exist.",
                 hint=f"Types are: {', '.join(TYPES)}.",
             )
-    inputs = (asdict(item) | {"type": types.get(item.name, item.type)} for item in schema.inputs)
-    return replace(schema, inputs=tuple(_field(item) for item in inputs))
+    return replace(
+        schema, inputs=tuple(_typed(item, types.get(item.name)) for item in schema.inputs)
+    )
+
+
+def _typed(field: Field, kind: str | None) -> Field:
+    if kind is None or kind == field.type:
+        return field
+    return _field(asdict(field) | {"type": kind, "categories": None, "closed": False})

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
+from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.supervisors.basereload import BaseReload
 
 from pilotboat import settings as settings_module
+from pilotboat.bundle.manifest import MANIFEST
 from pilotboat.errors import EnvironmentFault
 from pilotboat.http.app import create_app
 from pilotboat.http.body import Limits
-from pilotboat.operations.access import Access, App
+from pilotboat.operations.access import Access, App, Receive, Scope, Send
 from pilotboat.rows import Reader
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.offload import offloaded
@@ -62,7 +67,22 @@ def build(settings: Settings) -> App:
         on_start=start,
         on_stop=lambda: executor.shutdown(wait=True),
     )
-    return Access(app)
+    return Access(_uncut(app))
+
+
+def _uncut(app: App) -> App:
+    """`app` that takes a life cut off, as by a second Ctrl-C, for one that ended."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told() -> MutableMapping[str, Any]:
+            try:
+                return await receive()
+            except asyncio.CancelledError:
+                return {"type": "lifespan.shutdown"}
+
+        await app(scope, told if scope["type"] == "lifespan" else receive, send)
+
+    return wrapped
 
 
 def reloaded() -> App:
@@ -111,7 +131,7 @@ def check(settings: Settings) -> None:
         except OSError as error:
             raise EnvironmentFault(
                 f"Cannot listen on {settings.host} port {settings.port}: "
-                f"{os.strerror(error.errno) if error.errno else 'unknown address'}.",
+                f"{error.strerror or 'unknown address'}.",
                 code="port-unavailable",
                 hint="Choose another with --port, or stop what holds it.",
             ) from error
@@ -126,13 +146,41 @@ def run(settings: Settings, *, reload: bool = False) -> None:
         uvicorn.run(build(settings), host=settings.host, port=settings.port, **UVICORN)
         return
     os.environ.update(settings_module.exported(settings))
-    uvicorn.run(
+    config = uvicorn.Config(
         "pilotboat.serve:reloaded",
         factory=True,
-        reload=True,
-        reload_dirs=[str(Path(__file__).parent), settings.repository],
-        reload_includes=["*.py", "bundle.json"],
         host=settings.host,
         port=settings.port,
         **UVICORN,
     )
+    target = uvicorn.Server(config).run
+    Reload(config, target, [config.bind_socket()], Path(settings.repository)).run()
+
+
+class Reload(BaseReload):
+    """Starts the child anew when a source file or a bundle appears, changes or goes."""
+
+    def __init__(
+        self, config: uvicorn.Config, target: Any, sockets: list[socket.socket], repository: Path
+    ) -> None:
+        super().__init__(config, target, sockets)
+        self.reloader_name = "pilotboat"
+        self.repository = repository
+        self.seen = self.files()
+
+    def should_restart(self) -> list[Path] | None:
+        """The files that are not as they were."""
+        self.pause()
+        before, self.seen = self.seen, self.files()
+        return sorted({path for path, _ in before ^ self.seen}) or None
+
+    def files(self) -> set[tuple[Path, float]]:
+        """Every file that is watched, and when it was changed."""
+        found = set(Path(__file__).parent.rglob("*.py"))
+        for place in ("", "[!.]*/", "[!.]*/[!.]*/"):  # a bundle being written has a dot in front
+            found |= set(self.repository.glob(f"{place}{MANIFEST}"))
+        made = set()
+        for path in found:
+            with suppress(OSError):  # gone meanwhile
+                made.add((path, path.stat().st_mtime))
+        return made

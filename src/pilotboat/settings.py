@@ -16,6 +16,8 @@ from pilotboat.errors import SettingsError
 PREFIX = "PILOTBOAT_"
 KUBERNETES = re.compile(r"PILOTBOAT_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
 MADE_BY_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
+STAND_INS = {"workers": "WEB_CONCURRENCY", "log_level": "LOG_LEVEL"}
+"""setting -> the variable of others that is honoured where ours is not set"""
 LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -41,12 +43,12 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=256,
-        validation_alias=AliasChoices("PILOTBOAT_WORKERS", "WEB_CONCURRENCY"),
+        validation_alias=AliasChoices("PILOTBOAT_WORKERS", STAND_INS["workers"]),
         description="worker processes; more than one needs gunicorn (not on Windows)",
     )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         "info",
-        validation_alias=AliasChoices("PILOTBOAT_LOG_LEVEL", "LOG_LEVEL"),
+        validation_alias=AliasChoices("PILOTBOAT_LOG_LEVEL", STAND_INS["log_level"]),
         description=f"how much is logged: {', '.join(LEVELS)}",
     )
     max_body_bytes: int = Field(
@@ -107,16 +109,25 @@ def read(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        faults = "; ".join(_fault(one["loc"][0], one["msg"]) for one in error.errors())
+        faults = "; ".join(_fault(one["loc"][0], one["msg"], given) for one in error.errors())
         raise SettingsError(
             f"Settings that cannot be used: {faults}.",
             hint="'pilotboat serve --help' lists them all.",
         ) from error
 
 
-def _fault(where: Any, message: str) -> str:
+def _fault(where: Any, message: str, given: Mapping[str, Any]) -> str:
+    name = str(where).removeprefix(PREFIX).lower()
     says = re.sub(r"^(Value error, |Input should be |String should )", "", message)
-    return f"{variable_of(str(where))}: expected {says}"
+    return f"{_source(name, given)}: expected {says}"
+
+
+def _source(name: str, given: Mapping[str, Any]) -> str:
+    """Where a value was written: an option, the variable, or the one that stands in for it."""
+    if given.get(name) is not None:
+        return f"--{name}"
+    variable, other = variable_of(name), STAND_INS.get(name, "")
+    return other if other in os.environ and variable not in os.environ else variable
 
 
 def variable_of(name: str) -> str:
@@ -133,15 +144,15 @@ def is_kubernetes(variable: str, value: str) -> bool:
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
     """A warning for every PILOTBOAT_ variable that is no setting, with the nearest name."""
-    known = [variable_of(name) for name in Settings.model_fields]
+    names = [name.upper() for name in Settings.model_fields]
     warnings = []
     for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable in known:
+        if not variable.startswith(PREFIX) or variable.removeprefix(PREFIX) in names:
             continue
         if is_kubernetes(variable, environ[variable]):
             continue
-        near = get_close_matches(variable, known, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
+        near = get_close_matches(variable.removeprefix(PREFIX), names, n=1)
+        meant = f"; did you mean {PREFIX}{near[0]}?" if near else ""
         warnings.append(f"{variable} is not a setting{meant}")
     return warnings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
@@ -20,3 +22,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # its package has no types
         "ws": "none",
         "server_header": False,
     }
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop: gunicorn sends SIGQUIT when it is told to be quick, and uvicorn knows SIGTERM."""
+        super().handle_exit(sig, frame)
+        signal.raise_signal(signal.SIGTERM)

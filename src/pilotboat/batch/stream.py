@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,6 +58,10 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[TextIO]:
     """A text file that appears under `path` only when everything has been written to it."""
     if path.is_dir():
         raise EnvironmentFault(f"'{path}' is a directory.", code="output-unwritable")
+    if path.exists() and not path.is_file():  # a pipe or a device: there is nothing to replace
+        with _naming(path), path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
     if path.exists() and not force:
         raise EnvironmentFault(
             f"'{path}' is there already.",
@@ -67,18 +73,37 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[TextIO]:
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+        with _naming(path):
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+            Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """Standard output, in UTF-8 with the line ends as they are written, whatever the locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    with _naming(Path("standard output")):
+        yield sys.stdout
+        sys.stdout.flush()
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _unwritable(path: Path, error: OSError) -> EnvironmentFault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, Protocol
@@ -63,6 +64,9 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
             code="invalid-encoding",
             hint="Save it as UTF-8.",
         ) from error
+    finally:
+        if not text.closed:
+            text.detach()  # or it would close the file, which is the caller's
 
 
 def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
@@ -173,14 +177,14 @@ class _Lines:
 
 
 def _check_header(header: Sequence[str], schema: Schema, added: Sequence[str]) -> None:
-    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    twice = next((name for name, count in Counter(header).items() if count > 1), None)
     if twice is not None:
         raise DataError(f"line 1: the column '{twice[:64]}' is there twice.", code="bad-header")
     if taken := next((name for name in added if name in header), None):
         raise DataError(f"line 1: {_taken(taken)}", code="bad-header")
     absent = [name for name in schema.names if name not in header]
     if absent:
-        near = nearest(absent[0], [name for name in header if name not in schema.names])
+        near = nearest(absent[0], [name for name in header[:1000] if name not in schema.names])
         meant = f" Is '{near[:64]}' meant to be '{absent[0]}'?" if near else ""
         raise DataError(
             f"line 1: the header lacks {', '.join(absent)}.{meant}",

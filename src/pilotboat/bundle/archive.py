@@ -13,7 +13,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,16 @@ def open_bundle(path: str | os.PathLike[str]) -> Bundle:
     return Bundle(directory, manifest, schema, hashlib.sha256(raw).hexdigest())
 
 
+def told(directory: Path) -> tuple[str, str]:
+    """The name and version that a bundle gives itself, unverified; else those of its directory."""
+    try:
+        manifest = manifests.from_json(json.loads(_manifest_bytes(directory)))
+    except (BundleError, ValueError, RecursionError):
+        place = directory.resolve()
+        return place.parent.name, place.name
+    return manifest.name, manifest.version
+
+
 def _manifest_bytes(directory: Path) -> bytes:
     try:
         with (directory / MANIFEST).open("rb") as file:
@@ -113,9 +123,11 @@ def _verify(directory: Path, manifest: Manifest) -> None:
 
 def _files(directory: Path, prefix: str = "") -> Iterator[str]:
     """The names of the regular files; anything that is neither that nor `code/` is refused."""
-    for entry in os.scandir(directory):
+    with os.scandir(directory) as found:
+        entries = list(found)
+    for entry in entries:
         name = prefix + entry.name
-        if entry.is_dir(follow_symlinks=False) and name == "code":
+        if name == "code" and entry.is_dir(follow_symlinks=False):
             yield from _files(directory / entry.name, "code/")
         elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
             yield name
@@ -158,7 +170,7 @@ def draft(repository: Path, name: str) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        if not any(home.iterdir()):
+        with suppress(OSError):  # another packer's draft, or a version, is in there
             home.rmdir()
 
 

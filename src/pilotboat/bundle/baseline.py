@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pilotboat.rows import Rows
 from pilotboat.rows.cells import Column
@@ -16,13 +17,15 @@ BINS = 20
 MOST_COMMON = 100
 
 
-def describe(rows: Rows, predictions: Sequence[Any], answer: Field) -> dict[str, Any]:
+def describe(rows: Rows, predictions: NDArray[Any]) -> dict[str, Any]:
     """Counts, gaps and distributions of the inputs and of the predictions for `rows`."""
     fields = zip(rows.schema.inputs, rows.columns, strict=True)
+    answers = predictions.reshape(rows.count, -1).T.tolist()
+    targets = zip(rows.schema.outputs, answers, strict=True)
     return {
         "rows": rows.count,
         "inputs": {field.name: column(field, cells) for field, cells in fields},
-        "prediction": column(answer, list(predictions)),
+        "outputs": {field.name: column(field, cells) for field, cells in targets},
     }
 
 
@@ -52,12 +55,13 @@ def _numbers(cells: Sequence[Value]) -> dict[str, Any]:
     else:
         counts, edges = (part.tolist() for part in np.histogram(values, bins=BINS))
     shares = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0]
-    with np.errstate(over="ignore"):
+    quantiles = np.quantile(values, shares, method="inverted_cdf").tolist()  # values that occurred
+    with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = float(values.mean()), float(values.std())
     return {
         "mean": mean if np.isfinite(mean) else None,
         "deviation": deviation if np.isfinite(deviation) else None,
-        "quantiles": dict(zip(map(str, shares), np.quantile(values, shares).tolist(), strict=True)),
+        "quantiles": dict(zip(map(str, shares), quantiles, strict=True)),
         "edges": edges,
         "counts": counts,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import warnings
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
 
 from pilotboat.bundle import golden, training
 from pilotboat.bundle.data import as_frame
-from pilotboat.bundle.infer import Inferred, infer, widened
+from pilotboat.bundle.infer import Inferred, infer, widened, with_outputs
 from pilotboat.bundle.probe import probe
 from pilotboat.bundle.source import Made, Progress, Source
 from pilotboat.engines import Answer
@@ -28,14 +31,15 @@ def put(estimator: Any, data: Any, draft: Path, source: Source, progress: Progre
 
     data: whatever `pilotboat.pack` takes for training rows. Raises `ArtifactError`, `DataError`.
     """
-    frame = training.thinned(as_frame(data))
+    frame = training.features(training.thinned(as_frame(data)), source.target)
     progress("reading the schema")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an unknown category, say: the probes provoke them
         inferred, rows, frame = _narrowest(estimator, frame, source)
         ask = _asker(estimator)
         progress("asking the model which gaps, categories and sizes it answers")
-        schema = probe(inferred.schema, ask, rows.pick(golden.pick(rows)[:8]))
+        few = rows.pick(golden.pick(rows)[:8])
+        schema = probe(with_outputs(inferred.schema, ask(inferred.schema)(few)[0]), ask, few)
         progress("recording golden rows")
         rows = golden.invented(schema) if frame is None else replace(rows, schema=schema)
         numbers, given = training.record(draft, rows, ask(schema), real=frame is not None)
@@ -59,11 +63,11 @@ def _narrowest(estimator: Any, frame: Any, source: Source) -> tuple[Inferred, Ro
     Columns that no step seems to read come back where they are missed after all, and training rows
     with gaps are left out where the model does not answer them.
     """
-    first = infer(estimator, frame, source.target)
-    wide = widened(first, estimator, frame, source.target)
+    first = infer(estimator, frame, source.target, source.types)
     whole = None if frame is None else frame.dropna(subset=_present(first, frame))
     error: Exception | None = None
-    for inferred, some in [(first, frame), (first, whole), (wide, frame), (wide, whole)]:
+    for wide, some in [(False, frame), (False, whole), (True, frame), (True, whole)]:
+        inferred = widened(first, estimator, frame, source.types) if wide else first
         schema = with_types(inferred.schema, dict(source.types))
         rows = golden.invented(schema) if some is None else training.rows_of(schema, some)
         if not rows.count:
@@ -114,7 +118,7 @@ def _compare(estimator: Any, frame: Any, schema: Schema, given: training.Answers
 
 def _save(estimator: Any, draft: Path, source: Source) -> tuple[str, ...]:
     """Write the model and the code that it needs; what of it the deployer must vouch for."""
-    skops.dump(estimator, draft / engine.MODEL)
+    skops.dump(plain(estimator), draft / engine.MODEL)
     untrusted = skops.untrusted(draft / engine.MODEL)
     if untrusted and not source.trust:
         raise ArtifactError(
@@ -127,3 +131,28 @@ def _save(estimator: Any, draft: Path, source: Source) -> tuple[str, ...]:
     for path in source.code:
         shutil.copyfile(path, draft / "code" / path.name)
     return (*untrusted, *(f"code/{path.name}" for path in source.code))
+
+
+def plain(value: Any) -> Any:
+    """`value` with a list in place of every pandas Index in it, which skops cannot write.
+
+    `ColumnTransformer` keeps one where its columns were chosen with `frame.columns`.
+    """
+    if isinstance(value, pd.Index):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        listed = [plain(one) for one in value]
+        same = all(new is old for new, old in zip(listed, value, strict=True))
+        return value if same else type(value)(listed)
+    if type(value) is dict:
+        changed = _changed(value)
+        return value | changed if changed else value
+    if isinstance(value, BaseEstimator) and (changed := _changed(vars(value))):
+        made = copy.copy(value)
+        vars(made).update(changed)
+        return made
+    return value
+
+
+def _changed(items: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: new for key, old in items.items() if (new := plain(old)) is not old}

@@ -25,8 +25,9 @@ def put(model: bytes, data: Any, draft: Path, source: Source, progress: Progress
     frame = None
     if data is not None:
         frame = training.thinned(resolve("pilotboat.bundle.data:as_frame")(data))
+        frame = training.features(frame, source.target)
     progress("reading the schema")
-    names = None if frame is None else [name for name in frame.columns if name != source.target]
+    names = None if frame is None else list(frame.columns)
     schema = with_types(engine.signature(session, names), dict(source.types))
     rows = golden.invented(schema) if frame is None else training.rows_of(schema, frame)
     schema = engine.with_outputs(session, schema, rows)

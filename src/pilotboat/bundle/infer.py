@@ -7,20 +7,20 @@ dtypes, ranges and examples. What neither says is asked of the estimator itself 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_outlier_detector
+from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from pilotboat.bundle.training import column_of
 from pilotboat.errors import ArtifactError, DataError
-from pilotboat.rows import nearest, plain_column
-from pilotboat.schema import Field, FieldType, Gap, Layout, Schema, Value
+from pilotboat.rows import plain_column
+from pilotboat.schema import TYPES, Field, FieldType, Gap, Layout, Schema, Value
 
 ENCODERS = ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
 VECTORIZERS = (CountVectorizer, HashingVectorizer)
@@ -47,10 +47,16 @@ class Inferred:
     notes: tuple[str, ...] = field(default=())
 
 
-def infer(estimator: Any, data: Any = None, target: str | None = None) -> Inferred:
+Types = Mapping[str, str]
+"""Types that the user states for single columns."""
+
+
+def infer(
+    estimator: Any, data: Any = None, target: str | None = None, types: Types | None = None
+) -> Inferred:
     """The schema of `estimator`.
 
-    data: a DataFrame of training rows, or None. target: the column of `data` that is predicted.
+    data: a DataFrame of training rows without their target, or None. target: the target's name.
     Raises `ArtifactError` where the inputs cannot be known, `DataError` where `data` lacks one.
     """
     if not hasattr(estimator, "predict"):
@@ -60,17 +66,18 @@ def infer(estimator: Any, data: Any = None, target: str | None = None) -> Inferr
             hint="Pack a fitted estimator or pipeline that has a predict method.",
         )
     steps = unwrapped(estimator)
-    names, layout = _inputs(steps, data, target)
+    names, layout = _inputs(steps, data)
     facts = [Facts() for _ in names]
     _walk(steps, facts, list(names))
     read = [name for name, fact in zip(names, facts, strict=True) if fact.read]
     _check_data(data, read, layout)
     inputs = tuple(
-        _field(name, fact, column_of(data, name, number, layout))
+        _field(name, fact, column_of(data, name, number, layout), (types or {}).get(name))
         for number, (name, fact) in enumerate(zip(names, facts, strict=True))
         if fact.read
     )
     known = [] if data is None or layout != "frame" else [str(name) for name in data.columns]
+    known += [target] if known and target is not None else []
     ignored = tuple(name for name in dict.fromkeys([*names, *known]) if name not in read)
     schema = Schema(
         inputs=inputs,
@@ -90,32 +97,25 @@ def unwrapped(estimator: Any) -> Any:
     return estimator
 
 
-def widened(inferred: Inferred, estimator: Any, data: Any, target: str | None) -> Inferred:
+def widened(inferred: Inferred, estimator: Any, data: Any, types: Types) -> Inferred:
     """The same with every column that the estimator was fitted on, read or not."""
-    names, layout = _inputs(unwrapped(estimator), data, target)
+    names, layout = _inputs(unwrapped(estimator), data)
     schema = inferred.schema
     known = {one.name: one for one in schema.inputs}
     inputs = tuple(
-        known.get(name) or _field(name, Facts(read=True), column_of(data, name, number, layout))
+        known.get(name)
+        or _field(name, Facts(read=True), column_of(data, name, number, layout), types.get(name))
         for number, name in enumerate(names)
     )
     ignored = tuple(name for name in schema.ignored if name not in names)
     return replace(inferred, schema=replace(schema, inputs=inputs, ignored=ignored))
 
 
-def _inputs(steps: Any, data: Any, target: str | None) -> tuple[list[str], Layout]:
+def _inputs(steps: Any, data: Any) -> tuple[list[str], Layout]:
     """The names of the columns in training's order, and how the estimator takes its rows."""
     if _vectorizes(steps):
         return ["text"], "texts"
-    columns = [] if data is None else [str(name) for name in data.columns]
-    if target is not None and data is not None and target not in columns:
-        near = nearest(target, columns)
-        raise DataError(
-            f"The data has no column '{target}' to be the target.",
-            code="bad-header",
-            hint=f"Did you mean '{near}'?" if near else f"Its columns are: {', '.join(columns)}.",
-        )
-    features = [name for name in columns if name != target]
+    features = [] if data is None else [str(name) for name in data.columns]
     names = getattr(steps, "feature_names_in_", None)
     if names is not None:
         return [str(name) for name in names], "frame"
@@ -128,8 +128,15 @@ def _inputs(steps: Any, data: Any, target: str | None) -> tuple[list[str], Layou
                 hint="Give rows that it was trained on: --data FILE (--target COLUMN).",
             )
         return features, "frame"
-    fits = len(features) == count and not all(name.isdigit() for name in features)
-    return (features if fits else [f"x{number}" for number in range(count)]), "array"
+    if data is not None and len(features) != count:
+        raise DataError(
+            f"The data has {len(features)} columns of inputs, the model was fitted on {count}.",
+            code="bad-header",
+            hint="Give the rows as they were at training; --target names the column to predict.",
+        )
+    if data is None or all(name.isdigit() for name in features):
+        return [f"x{number}" for number in range(count)], "array"
+    return features, "array"
 
 
 def _vectorizes(step: Any) -> bool:
@@ -207,6 +214,17 @@ def _note(step: Any, number: int, fact: Facts) -> None:
         fact.gap = _gap(getattr(step, "missing_values", np.nan))
     elif (mask := getattr(step, "is_categorical_", None)) is not None and number < len(mask):
         fact.codes = bool(mask[number])
+        fact.categories = _words(step, mask, number) if fact.codes else None
+
+
+def _words(step: Any, mask: Any, number: int) -> list[Any] | None:
+    """The categories of a column of text that gradient boosting takes as it is."""
+    encoders = getattr(getattr(step, "_preprocessor", None), "named_transformers_", {})
+    found = getattr(encoders.get("encoder"), "categories_", None)
+    if found is None:
+        return None
+    known = list(found[int(np.count_nonzero(mask[:number]))])
+    return known if any(isinstance(one, str) for one in known) else None
 
 
 def _gap(missing: Any) -> Gap | None:
@@ -230,12 +248,14 @@ def _check_data(data: Any, read: Sequence[str], layout: Layout) -> None:
         )
 
 
-def _field(name: str, fact: Facts, column: Any) -> Field:
+def _field(name: str, fact: Facts, column: Any, stated: str | None = None) -> Field:
     values = [] if column is None else plain_column(column)
     present = [_plain(value) for value in values if value is not None]
     nullable = fact.gap is not None or len(present) < len(values)
     categories, gap_category = _categories(fact, column)
-    kind = _type(fact, column, categories)
+    kind = stated if stated in TYPES else _type(fact, column, categories)
+    if stated == "category" and categories is None and present:
+        categories = tuple(sorted(set(present)))
     made = Field(
         name=name,
         type=kind,
@@ -262,12 +282,12 @@ def _type(fact: Facts, column: Any, categories: tuple[Value, ...] | None) -> Fie
     dtype = None if column is None else column.dtype
     if fact.text:
         return "text"
+    if dtype is not None and (dtype.kind == "b" or (dtype.kind == "O" and _only(column, bool))):
+        return "boolean"
     if categories is not None:
         return "boolean" if all(isinstance(one, bool) for one in categories) else "category"
     if dtype is None:
         return "integer" if fact.codes else "number"
-    if dtype.kind == "b" or (column.isna().any() and _only(column, bool)):
-        return "boolean"
     if dtype.kind in "iuf":
         whole = fact.codes and all(float(v).is_integer() for v in column.dropna())
         return "integer" if whole else "number"
@@ -329,6 +349,18 @@ def _dtype(data: Any, layout: Layout) -> str | None:
     return "float64" if kinds <= set("biuf") else "object"
 
 
+def with_outputs(schema: Schema, labels: NDArray[Any]) -> Schema:
+    """`schema` with the outputs that an answer shows, where no class labels say what they are."""
+    count = 1 if labels.ndim == 1 else labels.shape[1]
+    if len(schema.outputs) == count and schema.outputs[0].categories is not None:
+        return schema
+    kinds: dict[str, FieldType] = {"f": "number", "i": "integer", "u": "integer", "b": "boolean"}
+    kind = kinds.get(labels.dtype.kind, "text")
+    names = ["prediction"] if labels.ndim == 1 else [f"prediction_{i}" for i in range(count)]
+    outputs = tuple(Field(name, kind) for name in names)
+    return replace(schema, outputs=outputs, probabilities=False)
+
+
 def _outputs(estimator: Any) -> tuple[Field, ...]:
     classes = getattr(estimator, "classes_", None)
     if isinstance(classes, np.ndarray) and classes.ndim == 1:
@@ -339,12 +371,7 @@ def _outputs(estimator: Any) -> tuple[Field, ...]:
             Field(f"prediction_{i}", "category", categories=tuple(map(_plain, one)), closed=True)
             for i, one in enumerate(classes)
         )
-    if is_outlier_detector(estimator) or hasattr(estimator, "cluster_centers_"):
-        return (Field("prediction", "integer"),)
-    count = getattr(unwrapped(estimator), "n_outputs_", 1)
-    if count == 1:
-        return (Field("prediction", "number"),)
-    return tuple(Field(f"prediction_{i}", "number") for i in range(count))
+    return (Field("prediction", "number"),)
 
 
 def _has_probabilities(estimator: Any) -> bool:

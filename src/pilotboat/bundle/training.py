@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pilotboat.bundle import archive, baseline, golden
 from pilotboat.bundle.manifest import BASELINE
 from pilotboat.engines import Answer
 from pilotboat.errors import DataError, RowsError
-from pilotboat.rows import Reader, Rows, plain_column
+from pilotboat.rows import Reader, Rows, nearest, plain_column
 from pilotboat.schema import Layout, Schema
 
 SAMPLE = 50_000
@@ -27,6 +28,26 @@ def thinned(frame: Any) -> Any:
     if frame is None or len(frame) <= SAMPLE:
         return frame
     return frame.iloc[np.linspace(0, len(frame) - 1, SAMPLE).astype(int)]
+
+
+def features(frame: Any, target: str | None) -> Any:
+    """`frame` without the column that is predicted. Raises `DataError` where it is not there."""
+    if frame is None:
+        return None
+    columns = [str(name) for name in frame.columns]
+    twice = next((name for name, count in Counter(columns).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"The data has the column '{twice}' twice.", code="bad-header")
+    if target is None:
+        return frame
+    if target not in columns:
+        near = nearest(target, columns)
+        raise DataError(
+            f"The data has no column '{target}' to be the target.",
+            code="bad-header",
+            hint=f"Did you mean '{near}'?" if near else f"Its columns are: {', '.join(columns)}.",
+        )
+    return frame.drop(columns=target)
 
 
 def column_of(frame: Any, name: str, number: int, layout: Layout) -> Any:
@@ -79,7 +100,6 @@ def record(draft: Path, rows: Rows, answer: Answer, *, real: bool) -> tuple[list
     golden.write(draft, kept, labels.tolist(), None if shares is None else shares.tolist())
     told: dict[str, Any] = {"rows": 0}
     if real:
-        predicted = answer(rows)[0].tolist()
-        told = baseline.describe(rows, predicted, rows.schema.outputs[0])
+        told = baseline.describe(rows, answer(rows)[0])
     archive.write_json(draft / BASELINE, told)
     return numbers, (labels, shares)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+from typing import Any
 
 import click
 
@@ -32,19 +33,28 @@ def health(host: str | None, port: int | None, timeout: float) -> None:
     given = os.environ.get("PILOTBOAT_PORT", "")
     port = port or (int(given) if given.isdigit() else 8000)
     where = f"{host or '127.0.0.1'} port {port}"
-    connection = http.client.HTTPConnection(EVERY_ADDRESS.get(host, host), port, timeout=timeout)
     try:
-        connection.request("GET", "/health")
-        response = connection.getresponse()
-        answer = json.loads(response.read(65536))
+        status, answer = _asked(EVERY_ADDRESS.get(host, host), port, timeout)
+    except (http.client.HTTPException, ValueError) as error:
+        raise EnvironmentFault(f"What answers at {where} is not Pilotboat.") from error
     except OSError as error:
         raise EnvironmentFault(
             f"No server answers at {where}: {error.strerror or type(error).__name__}."
         ) from error
-    except (http.client.HTTPException, ValueError) as error:
-        raise EnvironmentFault(f"What answers at {where} is not Pilotboat.") from error
+    if status != http.client.OK:
+        raise EnvironmentFault(f"{where} says {status}: {answer.get('detail', '')}")
+    click.echo(answer["status"])
+
+
+def _asked(host: str, port: int, timeout: float) -> tuple[int, dict[str, Any]]:
+    """The status and the document of /health. Raises `ValueError` for one that is not ours."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.request("GET", "/health")
+        response = connection.getresponse()
+        answer = json.loads(response.read(65536))
     finally:
         connection.close()
-    if response.status != http.client.OK:
-        raise EnvironmentFault(f"{where} says {response.status}: {answer.get('detail', '')}")
-    click.echo(answer.get("status", "healthy"))
+    if not isinstance(answer, dict) or "status" not in answer:
+        raise ValueError(answer)
+    return response.status, answer

@@ -63,6 +63,13 @@ class Commands(click.Group):
             raise click.UsageError(f"There is no command '{name}'. {meant}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would make a failure of it
+            _let_go()
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
@@ -104,8 +111,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _leave(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing can be written any more, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _let_go()
         _leave(0)
     except PilotboatError as error:
         _say(f"{error} {_BUG if error.code == 'bug' else ''}")
@@ -126,6 +132,11 @@ def exit_code(error: PilotboatError) -> int:
 def _say(text: str) -> None:
     line = " ".join(text.split())
     click.echo(f"pilotboat: {line}", err=True)
+
+
+def _let_go() -> None:
+    """Whoever read our output has gone: nothing can be written any more, not even at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _leave(code: Any) -> NoReturn:

@@ -56,7 +56,8 @@ def predict(
     model = load(bundle, trust=trust, allow_version_skew=allow_version_skew)
     with opened(input) as source, _progress(source) as tell:
         if str(output) == "-":
-            stream.score(model, source, sys.stdout, tell)
+            with stream.standard_output() as sink:
+                stream.score(model, source, sink, tell)
             return
         with stream.whole_file(output, force=force) as sink:
             rows = stream.score(model, source, sink, tell)
@@ -84,7 +85,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _progress(source: BinaryIO) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, over the bytes of the file; elsewhere nothing."""
-    if not sys.stderr.isatty() or source is sys.stdin.buffer:
+    if not sys.stderr.isatty() or source is sys.stdin.buffer or not source.seekable():
         yield lambda _rows: None
         return
     size = Path(source.name).stat().st_size

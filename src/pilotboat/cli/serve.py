@@ -51,9 +51,9 @@ def serve(path: Path | None, *, reload: bool, trust: tuple[str, ...], **options:
     server.configure_logging(made.log_level)
     for warning in settings_module.unknown(os.environ):
         logger.warning("%s", warning)
-    server.check(made)
     if reload and made.workers > 1:
         raise UsageError("--reload serves with one worker.", hint="Leave out --workers.")
+    server.check(made)
     if made.workers == 1:
         server.run(made, reload=reload)
     elif os.name == "nt":  # pragma: no cover - Windows

@@ -49,7 +49,13 @@ def series(field: Field, column: Column) -> Any:
         return pd.Series(np.array(column, dtype=bool))
     if kind in "bO" and kind:
         return pd.Series(_with_gaps(field, column), dtype=object)
-    return pd.Series(column, dtype=dtype)
+    try:
+        return pd.Series(column, dtype=dtype)
+    except (TypeError, ValueError, OverflowError):
+        # A fraction where training saw whole numbers only: pandas' nullable integers hold none.
+        if field.type not in ("number", "integer", "category"):
+            raise
+        return pd.Series(column, dtype="Float64")
 
 
 _PLAIN = frozenset(
@@ -79,7 +85,11 @@ def _numbers(column: Column, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Numbers in `dtype`, or in float64 where `dtype` cannot hold one of them."""
     floats = np.array(column, dtype=np.float64)
     if dtype.kind == "f":
-        return floats.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            rounded = floats.astype(dtype, copy=False)
+        large = np.isinf(rounded)
+        # The others are rounded all the same: an answer must not depend on the row beside it.
+        return np.where(large, floats, rounded.astype(np.float64)) if large.any() else rounded
     if not np.isfinite(floats).all() or (floats != np.rint(floats)).any():
         return floats
     limits = np.iinfo(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pilotboat.formats.sniffed import Sniffed
 
 ADVICE = "If you trust where it comes from: --trust. Or write the model with skops or as ONNX."
+SEARCHED = (
+    "Write the search's best_estimator_ instead. If you trust where the file comes from: --trust."
+)
 
 
 def admit(
@@ -98,7 +102,7 @@ def installed(package: str) -> str | None:
 
 def minor(text: str) -> tuple[str, ...]:
     """The part of a version that must agree: major and minor."""
-    return tuple(text.split(".")[:2])
+    return tuple(re.findall(r"\d+", text)[:2])
 
 
 def supplied(name: str, code: Mapping[str, ModuleType]) -> bool:
@@ -115,7 +119,7 @@ def untrusted(names: Collection[str]) -> UntrustedError:
     return UntrustedError(
         f"The file needs {', '.join(names)}, which {'are' if several else 'is'} outside "
         "Pilotboat's own list of harmless names.",
-        hint=ADVICE,
+        hint=SEARCHED if any(name.startswith("scipy.stats.") for name in names) else ADVICE,
         names=list(names),
     )
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
+import operator
 import pickle
 import sys
 from importlib import import_module
@@ -186,6 +188,8 @@ class Guard(Reader):
             raise untrusted([self.describe(target)])
         if isinstance(target, functools.partial) and state[0] is not target.func:
             raise untrusted(["functools.partial()"])
+        if isinstance(target, np.ndarray):
+            check_length(state)
         super().load_build()
         if isinstance(target, np.dtype):
             check_dtype(target)
@@ -243,19 +247,34 @@ for _opcode, _load in (
     Guard.dispatch[_opcode[0]] = _load
 
 
+def check_length(state: Any) -> None:
+    """Raises for an array of objects with fewer objects than its shape says: NumPy would crash."""
+    shape, objects = state[-4], state[-1]
+    if isinstance(objects, list) and math.prod(operator.index(side) for side in shape) != len(
+        objects
+    ):
+        raise pickle.UnpicklingError("an array with another number of objects than it says")
+
+
 def check_dtype(dtype: np.dtype[Any]) -> None:
-    """Raises for a restored dtype whose layout is a lie: NumPy would follow it out of bounds."""
+    """Raises for a restored dtype whose layout or flags are a lie: NumPy would believe them."""
     if dtype.subdtype is not None:
         check_dtype(dtype.subdtype[0])
-    if dtype.fields is None:
         return
-    inner = [field[:2] for field in dtype.fields.values()]
-    for field, offset in inner:
-        check_dtype(field)
-        if offset < 0 or offset + field.itemsize > dtype.itemsize:
-            raise pickle.UnpicklingError("a dtype whose fields lie outside of it")
-    if dtype.hasobject != any(field.hasobject for field, _ in inner):
-        raise pickle.UnpicklingError("a dtype that hides its objects")
+    honest: Any = dtype.str
+    if dtype.fields is not None:
+        fields = [dtype.fields[name] for name in dtype.names or ()]
+        for field in fields:
+            check_dtype(field[0])
+        honest = {
+            "names": dtype.names,
+            "formats": [field[0] for field in fields],
+            "offsets": [field[1] for field in fields],
+            "itemsize": dtype.itemsize,
+        }
+    # NumPy itself refuses fields that lie outside
+    if np.dtype(honest).flags != dtype.flags:
+        raise pickle.UnpicklingError("a dtype whose flags are not those of its kind")
 
 
 def reconstruct(cls: type, base: type, state: Any) -> Any:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import _compat_pickle
 import sys
+from functools import cache
 from importlib.machinery import PathFinder
 from importlib.metadata import version
 from importlib.util import find_spec
 
 MAIN = "__main__"
-
-CORE = "numpy.core." if version("numpy").startswith("1.") else "numpy._core."
-"""What NumPy calls its own heart here."""
 
 PACKAGES = {name: name for name in ("joblib", "lightgbm", "pandas", "scipy", "xgboost")} | {
     "sklearn": "scikit-learn"
@@ -32,8 +30,14 @@ def home(module: str) -> str:
         return "sklearn._loss._loss"
     for core in ("numpy.core.", "numpy._core."):
         if module.startswith(core):
-            return CORE + module.removeprefix(core)
+            return heart() + module.removeprefix(core)
     return module
+
+
+@cache
+def heart() -> str:
+    """What the installed NumPy calls its own core."""
+    return "numpy.core." if version("numpy").startswith("1.") else "numpy._core."
 
 
 def importable(module: str) -> bool:
@@ -44,7 +48,10 @@ def importable(module: str) -> bool:
     parts = module.split(".")
     if module == MAIN or not all(part.isidentifier() for part in parts):
         return False
-    spec = find_spec(parts[0])  # a top-level name imports no parent
+    try:
+        spec = find_spec(parts[0])  # a top-level name imports no parent
+    except (ImportError, ValueError):
+        return False
     for end in range(2, len(parts) + 1):
         if spec is None or spec.submodule_search_locations is None:
             return False

@@ -134,6 +134,9 @@ def _sniff(file: BinaryIO) -> tuple[Sniffed, list[Node]]:
     names = {name for node in nodes if (name := _name(node))}
     versions = _versions(nodes)
     known = allowlist()
+    missing = {
+        name for node in nodes if (name := _name(node)) and not importable(node["__module__"])
+    }
     bad = {_describe(node) for node in nodes if not _harmless(node, known)}
     found = Sniffed(
         format="skops",
@@ -142,7 +145,7 @@ def _sniff(file: BinaryIO) -> tuple[Sniffed, list[Node]]:
         root=_name(schema),
         globals=tuple(sorted(names)),
         untrusted=tuple(sorted(bad)),
-        missing=tuple(sorted(name for name in names if not importable(name.rpartition(".")[0]))),
+        missing=tuple(sorted(missing)),
         sklearn=tuple(sorted(versions)),
     )
     return found, nodes

@@ -55,7 +55,9 @@ def create_app(
     async def home(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return await pages.home(request)
-        return native.answered({"status": "alive"})
+        alive = native.answered({"status": "alive"})
+        alive.headers["vary"] = "Accept"
+        return alive
 
     app = FastAPI(
         lifespan=lifespan,

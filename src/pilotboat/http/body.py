@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -43,19 +45,27 @@ async def document(scope: Scope, receive: Receive, limits: Limits) -> Any:
     declared = check_headers(scope["headers"])
     if declared > limits.body:
         raise _too_large(limits.body, declared)
-    return decode(await _read(receive, limits.body))
+    raw = await _read(receive, limits.body)
+    if not raw and any(name == b"upgrade" for name, _ in scope["headers"]):
+        # HTTP parsers take what follows such a request for another protocol, so it never gets here.
+        raise BodyError(
+            "This server speaks HTTP/1.1 and upgrades to no other protocol.",
+            code="upgrade-not-supported",
+            hint="Send the request without the header Upgrade.",
+        )
+    return decode(raw)
 
 
 def check_headers(headers: Headers) -> int:
     """Refuse what is not JSON in, JSON out. Returns the declared length of the body, or 0."""
-    length = 0
+    length, accepts = 0, []
     for name, value in headers:
         if name == b"content-type":
             check_media_type(value.decode("latin-1"))
         elif name == b"content-length":
             length = int(value) if value.isdigit() else 0
         elif name == b"accept":
-            check_accept(value.decode("latin-1"))
+            accepts.append(value.decode("latin-1"))
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             raise MediaTypeError(
                 "This content encoding is not understood.",
@@ -65,6 +75,7 @@ def check_headers(headers: Headers) -> int:
             )
         elif name == b"expect" and value.strip().lower() != b"100-continue":
             raise ExpectationError("The only expectation met here is 100-continue.")
+    check_accept(",".join(accepts))
     return length
 
 
@@ -88,17 +99,23 @@ def check_media_type(value: str) -> None:
 
 
 def check_accept(value: str) -> None:
-    """Refuse a caller that takes no JSON in answer."""
-    for choice in value.lower().split(","):
-        media_type, *parameters = (part.strip() for part in choice.split(";"))
-        refused = any(part.replace(" ", "") in ("q=0", "q=0.0") for part in parameters)
-        if not refused and media_type in ("", "*/*", "application/*", JSON):
-            return
-    raise NotAcceptableError(
-        "The answer is JSON, which the request does not accept.",
-        hint=f"Send the header Accept: {JSON}",
-        accepted=JSON,
+    """Refuse a caller that takes no JSON in answer. The nearest of its media ranges decides."""
+    weights = dict(map(_weighed, value.lower().split(","))) if value.strip(" ,") else {JSON: "1"}
+    nearest = next(
+        (weights[name] for name in (JSON, "application/*", "*/*") if name in weights), ""
     )
+    if not nearest.strip("0."):
+        raise NotAcceptableError(
+            "The answer is JSON, which the request does not accept.",
+            hint=f"Send the header Accept: {JSON}",
+            accepted=JSON,
+        )
+
+
+def _weighed(choice: str) -> tuple[str, str]:
+    """One media range of an Accept header, and its weight."""
+    media_range, *parameters = choice.replace(" ", "").split(";")
+    return media_range, next((one[2:] for one in parameters if one.startswith("q=")), "1")
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
@@ -150,22 +167,33 @@ REASONS = (
     ("", "invalid-json", "The body is not JSON"),
 )
 """(a word of the parser's message, our code, what we say)"""
+NO_NAN = "NaN and Infinity are not JSON: send null if the input allows a gap."
 
 
 def _syntax(raw: bytes, error: orjson.JSONDecodeError) -> BodyError:
-    code, says = next((code, says) for word, code, says in REASONS if word in error.msg)
-    hint = ""
-    if code == "invalid-json" and raw[error.pos : error.pos + 9].lstrip(b"-")[:3] in (
-        b"NaN",
-        b"Inf",
-    ):
-        hint = "NaN and Infinity are not JSON: send null if the input allows a gap."
+    # UTF-16 and UTF-32 without their mark, and the mark that older parsers do not name
+    message = "UTF-8" if b"\0" in raw[:4] or raw.startswith(BOM_UTF8) else error.msg
+    code, says = next((code, says) for word, code, says in REASONS if word in message)
+    if code == "too-deep":
+        return _too_deep()
+    if code == "invalid-encoding":
+        return BodyError(f"{says}.", code=code)
+    found = raw[error.pos : error.pos + 9].lstrip(b"-")[:3]
     return BodyError(
         f"{says} (line {error.lineno}, column {error.colno}).",
         code=code,
-        hint=hint,
+        hint=NO_NAN if code == "invalid-json" and found in (b"NaN", b"Inf") else "",
         line=error.lineno,
         column=error.colno,
+    )
+
+
+def _too_deep() -> BodyError:
+    return BodyError(
+        f"The document is nested deeper than {DEPTH} levels.",
+        code="too-deep",
+        limit=DEPTH,
+        unit="levels",
     )
 
 
@@ -177,12 +205,7 @@ def _check_depth(raw: bytes, value: Any) -> None:
             return
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
     if brackets and _depth(value) > DEPTH:
-        raise BodyError(
-            f"The document is nested deeper than {DEPTH} levels.",
-            code="too-deep",
-            limit=DEPTH,
-            unit="levels",
-        )
+        raise _too_deep()
 
 
 def _depth(value: Any) -> int:
@@ -211,21 +234,38 @@ def _keys(value: Any) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Twice:
+    """Stands for an object that has a key twice."""
+
+    key: str
+
+
 def _check_duplicates(raw: bytes) -> None:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def pairs(items: list[tuple[str, Any]]) -> Any:
         made = dict(items)
-        if len(made) != len(items):
-            seen: set[str] = set()
-            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise _DuplicateError(twice)
-        return made
+        if len(made) == len(items):
+            return made
+        keys = Counter(key for key, _ in items)
+        return _Twice(next(key for key, count in keys.items() if count > 1))
 
-    try:
-        json.loads(raw, object_pairs_hook=pairs)
-    except _DuplicateError as error:
-        where = pointer(str(error)[:64])
-        raise BodyError(f"An object has the key {where!a} twice.", code="duplicate-key") from None
+    where = _place_of_twice(json.loads(raw, object_pairs_hook=pairs))
+    if where is not None:
+        raise BodyError(
+            f"{where!a} is there twice.",
+            code="duplicate-key",
+            hint="An object has every key once.",
+            pointer=where,
+        )
 
 
-class _DuplicateError(Exception):
-    pass
+def _place_of_twice(value: Any, above: str = "") -> str | None:
+    if isinstance(value, _Twice):
+        return above + pointer(value.key[:64])
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in inner:
+        if isinstance(one, dict | list | _Twice):
+            where = _place_of_twice(one, above + pointer(key))
+            if where is not None:
+                return where
+    return None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -23,6 +24,12 @@ INSTANCES = "instances"
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+class NameConvertor(StringConvertor):
+    """What stands for a name in a path, so that one that is none is told from one not known."""
+
+    regex = "[^:]*[^:/]"
+
+
 def routes(repository: Repository, limits: body.Limits) -> list[BaseRoute]:
     """The routes of this dialect."""
     predict = Predictor(repository, limits)
@@ -34,14 +41,15 @@ def routes(repository: Repository, limits: body.Limits) -> list[BaseRoute]:
         name, version = request.path_params["model"], request.path_params.get("version")
         return answered(description(repository, name, version))
 
-    versioned = "/v1/models/{model}/versions/{version}"
+    register_url_convertor("name", NameConvertor())
+    named, versioned = "/v1/models/{model:name}", "/v1/models/{model}/versions/{version:name}"
     return [
         Route("/predict", predict, methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
         Route(f"{versioned}:predict", predict, methods=["POST"]),
-        Route("/v1/models/{model:path}:predict", predict, methods=["POST"]),
+        Route(f"{named}:predict", predict, methods=["POST"]),
         Route(versioned, model, methods=["GET"]),
-        Route("/v1/models/{model:path}", model, methods=["GET"]),
+        Route(named, model, methods=["GET"]),
     ]
 
 

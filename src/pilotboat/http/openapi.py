@@ -87,12 +87,15 @@ def _predict(model: Model, operation: str, *, both: bool = False) -> Json:
     """A predict operation. both: it takes one record as well as a list."""
     ref = f"#/components/schemas/{model.name}.{model.version}"
     examples = model.examples(2)
-    shown: Json = {"rows": {"summary": "several rows", "value": {INSTANCES: examples}}}
+    many = {"rows": {"summary": "several rows", "value": {INSTANCES: examples}}}
+    one = {"record": {"summary": "one record", "value": examples[0]}} if examples else {}
+    shown: Json = many
     asked: Json = {"$ref": f"{ref}.Request"}
     answer: Json = {"$ref": f"{ref}.Answers"}
-    if both:
-        first = {"record": {"summary": "one record", "value": examples[0]}} if examples else {}
-        shown = first | shown
+    if both and INSTANCES in model.schema.names:
+        shown, asked, answer = one, {"$ref": f"{ref}.Record"}, {"$ref": f"{ref}.Answer"}
+    elif both:
+        shown = one | many
         asked = {"oneOf": [{"$ref": f"{ref}.Record"}, asked]}
         answer = {"oneOf": [{"$ref": f"{ref}.Answer"}, answer]}
     content = {"application/json": {"schema": asked, "examples": shown}}
@@ -148,9 +151,16 @@ def schemas(model: Model, *, max_rows: int, max_text: int, closed: bool) -> Json
         "id": {"type": "string", "description": "The request's id"},
     }
     one, many = _answers(schema)
-    rows = {"type": "array", "items": record, "minItems": 1, "maxItems": max_rows}
+    cells = [_cell(field, max_text) for field in schema.inputs]
+    forms = [
+        record,
+        {"$ref": f"#/components/schemas/{name}.List"},
+        *(cells if len(cells) == 1 else []),
+    ]
+    rows = {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": max_rows}
     return {
-        f"{name}.Record": _record(schema, max_text, closed=closed),
+        f"{name}.Record": _record(schema, cells, closed=closed),
+        f"{name}.List": _list(cells) | {"description": f"In this order: {', '.join(schema.names)}"},
         f"{name}.Request": _object({INSTANCES: rows}) | {"additionalProperties": False},
         f"{name}.Answer": _object(one | tail),
         f"{name}.Answers": _object(many | tail),
@@ -161,8 +171,13 @@ def _object(properties: Json) -> Json:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _record(schema: Schema, max_text: int, *, closed: bool) -> Json:
-    made = _object({field.name: _cell(field, max_text) for field in schema.inputs})
+def _list(cells: Sequence[Json]) -> Json:
+    size = len(cells)
+    return {"type": "array", "prefixItems": list(cells), "minItems": size, "maxItems": size}
+
+
+def _record(schema: Schema, cells: Sequence[Json], *, closed: bool) -> Json:
+    made = _object(dict(zip(schema.names, cells, strict=True)))
     unread = {name: {"description": "No step reads it"} for name in schema.ignored}
     return made | {
         "properties": made["properties"] | unread,

@@ -36,7 +36,8 @@ STATUS: dict[type[PilotboatError], int] = {
 }
 
 CODES = {404: "not-found", 405: "method-not-allowed"}
-SHOWN = frozenset({"limit", "actual", "unit", "models", "versions", "accepted", "line", "column"})
+PLACES = frozenset({"limit", "actual", "unit", "accepted", "line", "column", "pointer"})
+SHOWN = PLACES | {"model", "version", "models", "versions"}
 """The facts of an error that callers may see."""
 
 
@@ -74,7 +75,7 @@ async def of_error(request: Request, error: PilotboatError) -> Response:
     """The problem document that states `error`."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__ is not None:
-        logger.error("%s", error, exc_info=error.__cause__)
+        logger.error("request %s: %s", _id(request), error, exc_info=error.__cause__)
     members = {name: value for name, value in error.facts.items() if name in SHOWN}
     if isinstance(error, RowsError):
         members["errors"] = [
@@ -104,7 +105,7 @@ async def of_http(request: Request, error: HTTPException) -> Response:
 
 async def of_bug(request: Request, error: Exception) -> Response:
     """The problem document for what nobody foresaw; the log has the traceback."""
-    del error
+    logger.error("request %s: %s", _id(request), type(error).__name__)
     detail = "The server failed. Its log names this request's id."
     return _answer(request, 500, "internal-error", detail, {}, {})
 
@@ -117,7 +118,10 @@ def _answer(
     members: dict[str, Any],
     headers: dict[str, str],
 ) -> Response:
-    request_id = request.scope.get("state", {}).get("id", "")
     if request.url.path.startswith("/v1/"):
         members = members | {"error": detail}
-    return problem(status, code, detail, request_id, members, headers)
+    return problem(status, code, detail, _id(request), members, headers)
+
+
+def _id(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("id", ""))

@@ -113,6 +113,8 @@ class Reader:
         absent = [name for name in self.schema.names if name not in columns]
         if absent:
             raise RowsError([self._absent(name, name) for name in absent])
+        if len({len(columns[name]) for name in self.schema.names}) > 1:
+            raise RowsError([Fault("", "wrong-length", "expected columns of the same length")])
         return self._checked([list(columns[name]) for name in self.schema.names], Faults(), place)
 
     def texts(self, columns: Mapping[str, Sequence[str]], place: Place) -> Rows:
@@ -155,10 +157,28 @@ class Reader:
         if isinstance(rows, np.ndarray):
             return self.array(rows)
         if hasattr(rows, "columns") and hasattr(rows, "isna"):
-            return self.columns({str(name): plain_column(rows[name]) for name in rows.columns})
+            return self._frame(rows)
         if hasattr(rows, "isna"):
             return self.records(plain_column(rows))
-        return self.records([rows] if isinstance(rows, Mapping | str) else list(rows))
+        if isinstance(rows, Mapping | str):
+            return self.records([rows])
+        if isinstance(rows, bytes) or not isinstance(rows, Iterable):
+            says = f"expected rows: records, lists, a DataFrame or an array; got {describe(rows)}"
+            raise RowsError([Fault("", "wrong-shape", says)])
+        return self.records(list(rows))
+
+    def _frame(self, frame: Any) -> Rows:
+        names = list(map(str, frame.columns))
+        twice = next((name for name in self.schema.names if names.count(name) > 1), None)
+        if twice is not None:
+            raise RowsError([Fault(twice, "wrong-shape", "expected one column of that name")])
+        return self.columns(
+            {
+                name: plain_column(frame.iloc[:, number])
+                for number, name in enumerate(names)
+                if name in self.schema.names
+            }
+        )
 
     def _gathered(self, records: Sequence[Any], place: Place) -> tuple[list[Column], Faults]:
         """Columns cell by cell, with a hole where a row has no cell, and the faults of shape."""
@@ -204,6 +224,8 @@ class Reader:
 
     def _checked(self, columns: list[Column], faults: Faults, place: Place) -> Rows:
         """The columns with every cell checked. `faults` are those of the rows' shape."""
+        if not columns or not columns[0]:
+            raise RowsError([Fault("", "empty-batch", "expected at least one row")], rows=0)
         clean: list[Column] = []
         for name, cell, column in zip(self.schema.names, self.cells, columns, strict=True):
             whole = cell.whole(column)

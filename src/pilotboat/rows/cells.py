@@ -41,7 +41,11 @@ def describe(value: object) -> str:
         return "text"
     if isinstance(value, int | float):
         return "a number"
-    return "an object" if isinstance(value, Mapping) else "a list"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple | np.ndarray):
+        return "a list"
+    return f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ def cell_of(field: Field, max_text: int) -> Cell:
     def one(value: Any) -> Value:
         if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
             value = value.item()
-        if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
+        if is_gap(value):
             if field.nullable:
                 return None
             raise BadCellError(
@@ -69,6 +73,13 @@ def cell_of(field: Field, max_text: int) -> Cell:
         return typed(value)
 
     return Cell(field, one, whole)
+
+
+def is_gap(value: object) -> bool:
+    """Whether `value` stands for a missing value: None, NaN or pandas.NA."""
+    if isinstance(value, float):
+        return value != value  # noqa: PLR0124 - NaN
+    return value is None or type(value).__name__ == "NAType"
 
 
 def _wrong(field: Field, value: object) -> BadCellError:
@@ -121,9 +132,9 @@ def _integer(field: Field, _max_text: int) -> Kind:
     def one(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _wrong(field, value)
-        if isinstance(value, float) and not value.is_integer():
+        if isinstance(value, float) and isfinite(value) and not value.is_integer():
             raise BadCellError("wrong-type", "expected an integer, got a fraction")
-        if not -INT64 <= value < INT64:
+        if not _fits(value):
             raise BadCellError("number-out-of-range", "expected an integer of 64 bits")
         return int(value)
 
@@ -134,6 +145,11 @@ def _integer(field: Field, _max_text: int) -> Kind:
         return column if inside else None
 
     return one, whole
+
+
+def _fits(value: float) -> bool:
+    """Whether a number has 64 bits. A float at the very edge may be a longer one, rounded."""
+    return -INT64 < value < INT64 or (value == -INT64 and isinstance(value, int))
 
 
 def _boolean(field: Field, _max_text: int) -> Kind:
@@ -167,7 +183,7 @@ def _category(field: Field, max_text: int) -> Kind:
     def one(value: Any) -> Value:
         value = _as_one_of(kinds, value)
         kind = _kind(value)
-        if kind not in kinds:
+        if kind not in kinds and not (kind is float and int in kinds):
             raise _wrong(field, value)
         if (kind, value) in known:
             return known[kind, value]
@@ -177,7 +193,7 @@ def _category(field: Field, max_text: int) -> Kind:
             raise BadCellError("unknown-category", f"expected one of {shown}{more}")
         if kind is str:
             return _fit(value, max_text)
-        if kind is not bool and not -INT64 <= value < INT64:
+        if kind is not bool and not _fits(value):
             raise BadCellError("number-out-of-range", "expected a number of 64 bits")
         return value  # type: ignore[no-any-return]
 
@@ -193,7 +209,8 @@ def _category(field: Field, max_text: int) -> Kind:
 def _as_one_of(kinds: set[type], value: Any) -> Any:
     """3.0 where categories are integers is 3, and 3 where they are floats is 3.0."""
     kind = _kind(value)
-    if kind is float and float not in kinds and int in kinds and value.is_integer():
+    whole = kind is float and value.is_integer() and _fits(value)
+    if whole and float not in kinds and int in kinds:
         return int(value)
     if kind is int and int not in kinds and float in kinds and abs(value) < INT64:
         return float(value)

@@ -67,14 +67,9 @@ class Model:
         """Predictions for checked rows."""
         try:
             labels, shares = self._answer(rows)
-        except ValueError as error:
-            raise self._refusal(rows) from error
         except Exception as error:
-            raise ModelFailedError(
-                f"The model '{self.name}' failed on rows that fit its schema.",
-                model=self.name,
-                version=self.version,
-            ) from error
+            refused = isinstance(error, ValueError)
+            raise (self._refusal(rows) if refused else self._failure()) from error
         for numbers in (labels, shares):
             if numbers is not None and numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
                 finite = np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
@@ -84,18 +79,27 @@ class Model:
                 )
         return Prediction(labels, shares, self.schema.classes, self.name, self.version)
 
-    def _refusal(self, rows: Rows) -> RefusedError:
+    def _failure(self) -> ModelFailedError:
+        return ModelFailedError(
+            f"The model '{self.name}' failed on rows that fit its schema.",
+            model=self.name,
+            version=self.version,
+        )
+
+    def _refusal(self, rows: Rows) -> RefusedError | ModelFailedError:
         """Which row it is that the model refuses: found by halving, not by its message."""
         start, stop = 0, rows.count
         while stop - start > 1:
             middle = (start + stop) // 2
             start, stop = (start, middle) if self._refuses(rows, start, middle) else (middle, stop)
+        if not self._refuses(rows, start, stop):
+            return self._failure()  # each row alone is answered: it is not the values
         return RefusedError("The model refuses to answer the values of a row.", row=start)
 
     def _refuses(self, rows: Rows, start: int, stop: int) -> bool:
         try:
             self._answer(rows.take(start, stop))
-        except ValueError:
+        except Exception:  # noqa: BLE001 - a part may break otherwise than the whole did
             return True
         return False
 

@@ -187,10 +187,11 @@ def bundles(path: Path) -> Iterator[tuple[str, str, Path]]:
             hint="Pack a model into it (pilotboat pack), or name another directory.",
         ) from error
     if MANIFEST in entries:
-        bundle = path.resolve()
-        yield bundle.parent.name, bundle.name, path
+        yield *archive.told(path), path
     elif numbers := archive.versions(path):
-        yield from ((path.resolve().name, str(n), path / str(n)) for n in numbers)
+        # The directory may be mounted under another name: the newest bundle knows its model's.
+        name, _ = archive.told(path / str(numbers[-1]))
+        yield from ((name, str(n), path / str(n)) for n in numbers)
     else:
         for name in filter(NAME.fullmatch, entries):
             yield from ((name, str(n), path / name / str(n)) for n in archive.versions(path / name))

@@ -10,12 +10,19 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+const CHIP = 60;
 const OTHER_KIND = /^\s*$|^\s|\s$|^(true|false|null|[+-]?[\d.]+(e[+-]?\d+)?)$/i;
 
 // A value in words. Text that could be taken for something else (or for nothing) is quoted.
 export function shown(value) {
   if (typeof value !== "string") return JSON.stringify(value);
   return OTHER_KIND.test(value) ? JSON.stringify(value) : value;
+}
+
+// A value as a small label, cut where it is long.
+export function chip(value) {
+  const text = shown(value);
+  return element("code", { title: text.length > CHIP ? text : null }, text.length > CHIP ? `${text.slice(0, CHIP)}…` : text);
 }
 
 // A number short enough to read.

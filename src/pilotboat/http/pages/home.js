@@ -1,7 +1,7 @@
 // The model page: which models there are, a form for the chosen one, and what it answers.
 
 import { nothingYet, prediction, problem } from "./answer.js";
-import { element, range, shown } from "./dom.js";
+import { chip, element, range } from "./dom.js";
 import { Row } from "./form.js";
 
 const VALUES_SHOWN = 12;
@@ -36,26 +36,30 @@ function parsed(text, response) {
 }
 
 async function start() {
-  const answer = await ask("v1/models");
+  const [answer, ready] = await Promise.all([ask("v1/models"), ask("readyz")]);
   if (!answer.ok) return say(answer.body.title, answer.body.detail);
   models = answer.body.models ?? [];
-  if (!models.length) return sayEmpty();
   drawModels();
-  return choose();
-}
-
-function wanted() {
-  let name = location.hash.slice(1);
-  try {
-    name = decodeURIComponent(name);
-  } catch {
-    // a hash that somebody typed
-  }
-  return models.includes(name) ? name : models[0];
-}
-
-async function choose() {
   const name = wanted();
+  if (name === undefined) return ready.ok || ready.body.code === "no-models" ? sayEmpty() : sayNotReady(ready.body);
+  at("notice").hidden = ready.ok;
+  at("notice").textContent = ready.ok ? "" : ready.body.detail;
+  return choose(name);
+}
+
+// The model that the address names (#/titanic), else the first. Other fragments (#main) are
+// places in the page, and change nothing.
+function wanted() {
+  if (!location.hash) return models[0];
+  try {
+    if (location.hash.startsWith("#/")) return decodeURIComponent(location.hash.slice(2));
+  } catch {
+    // an address that somebody typed
+  }
+  return chosen || models[0];
+}
+
+async function choose(name) {
   chosen = name;
   for (const link of at("models").querySelectorAll("a")) {
     if (link.dataset.model === name) link.setAttribute("aria-current", "page");
@@ -65,12 +69,12 @@ async function choose() {
   if (chosen !== name) return;
   model = answer.body;
   if (answer.ok && model.ready && model.inputs) drawModel();
-  else if (answer.ok || answer.status === 503) sayNotReady(name, answer.body);
+  else if (answer.ok || answer.status === 503) sayNotReady(answer.body, name);
   else say(answer.body.title, answer.body.detail);
 }
 
 function drawModels() {
-  const links = models.map((name) => element("a", { href: `#${encodeURIComponent(name)}`, "data-model": name }, name));
+  const links = models.map((name) => element("a", { href: `#/${encodeURIComponent(name)}`, "data-model": name }, name));
   at("models").replaceChildren(...links);
   at("models").hidden = models.length < 2;
 }
@@ -99,26 +103,28 @@ function inputRow(input) {
     cell("Type", input.type),
     cell("Gaps", input.nullable ? "allowed (null)" : "no"),
     cell("Known values", ...knownValues(input)),
-    cell("Seen in training", seen(input)),
+    cell("Seen in training", ...seen(input)),
   );
 }
 
 function knownValues(input) {
   if (input.type === "boolean") return ["true, false"];
   if (!input.categories) return ["any"];
-  const words = input.categories.slice(0, VALUES_SHOWN).map((value) => element("code", {}, shown(value)));
+  const words = input.categories.slice(0, VALUES_SHOWN).map(chip);
   const more = input.categories.length - words.length;
   const notes = [more > 0 && `and ${more} more`, !input.closed && "others are answered too"].filter(Boolean);
   return [element("span", { class: "values" }, ...words, notes.length ? element("span", { class: "muted" }, notes.join("; ")) : null)];
 }
 
 function seen(input) {
-  const examples = (input.examples ?? []).map((value) => shown(value)).join(", ");
-  return range(input) || (examples ? `for example ${examples}` : "–");
+  const examples = input.examples ?? [];
+  if (range(input)) return [range(input)];
+  if (input.type === "boolean" || input.categories || !examples.length) return ["–"];
+  return [element("span", { class: "values" }, "for example", ...examples.map(chip))];
 }
 
 function outputEntry(output) {
-  const classes = (output.categories ?? []).slice(0, VALUES_SHOWN).map((value) => element("code", {}, shown(value)));
+  const classes = (output.categories ?? []).slice(0, VALUES_SHOWN).map(chip);
   const more = (output.categories ?? []).length - classes.length;
   const described = classes.length ? [element("span", { class: "values" }, ...classes, more > 0 ? `and ${more} more` : null)] : [`a ${output.type}`];
   const chances = model.probabilities && classes.length ? " with a probability for each" : null;
@@ -187,22 +193,26 @@ function say(title, ...paragraphs) {
 }
 
 function sayEmpty() {
-  at("models").hidden = true;
   say(
     "No model here yet",
     "The server is up, and its repository is empty. Pack what your training left behind:",
-    element("pre", { tabindex: "0" }, "pilotboat pack model.joblib --data train.csv --target COLUMN --name NAME"),
-    "Then run pilotboat reload, or start the server again.",
+    packCommand("NAME"),
+    "Then start the server again.",
   );
 }
 
-function sayNotReady(name, body) {
+function sayNotReady(body, name) {
   say(
-    `${name} is not ready`,
-    body.detail ?? body.reason ?? "It is there, but it cannot answer: it may still be loading, or its bundle cannot be opened.",
-    "If it stays so, the server's output says why. A bundle that cannot be opened is packed again:",
-    element("pre", { tabindex: "0" }, `pilotboat pack model.joblib --data train.csv --target COLUMN --name ${name}`),
+    name ? `${name} is not ready` : "No model is ready",
+    body.detail ?? "It is there, but it cannot answer yet.",
+    "Where it does not come by itself, the server's log says why. A bundle that cannot be opened is packed again:",
+    packCommand(name ?? "NAME"),
+    "Then start the server again.",
   );
+}
+
+function packCommand(name) {
+  return element("pre", { tabindex: "0" }, `pilotboat pack model.joblib --data train.csv --target COLUMN --name ${name}`);
 }
 
 at("form").addEventListener("submit", (event) => {
@@ -221,5 +231,8 @@ at("reset").addEventListener("click", () => {
   at("answer").replaceChildren(nothingYet());
 });
 at("copy").addEventListener("click", copy);
-addEventListener("hashchange", () => models.length && choose());
+addEventListener("hashchange", () => {
+  const name = wanted();
+  if (name !== undefined && name !== chosen) choose(name);
+});
 start();

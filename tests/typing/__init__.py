@@ -1,0 +1,1 @@
+"""Read by mypy alone."""  # noqa: A005 - a folder of tests shadows nothing
