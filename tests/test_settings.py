@@ -15,6 +15,7 @@ DIGEST, OTHER = "ab" * 32, "01" * 32
 DEFAULTS = {
     "repository": "models",
     "model": None,
+    "state": ".pilotboat",
     "host": "127.0.0.1",
     "port": 8000,
     "workers": 1,
@@ -46,6 +47,7 @@ def test_every_setting_says_what_it_is() -> None:
 GIVEN: dict[str, tuple[str, Any]] = {
     "PILOTBOAT_REPOSITORY": ("/srv/models", "/srv/models"),
     "PILOTBOAT_MODEL": ("titanic", "titanic"),
+    "PILOTBOAT_STATE": ("/var/lib/pilotboat", "/var/lib/pilotboat"),
     "PILOTBOAT_HOST": ("::1", "::1"),
     "PILOTBOAT_PORT": ("9000", 9000),
     "PILOTBOAT_WORKERS": ("4", 4),

@@ -168,7 +168,8 @@ class RowsError(PilotboatError):
         self.total = len(faults) if total is None else total
         self.rows = rows
         first = self.faults[0]
-        more = f" ({self.total - 1} more faults)" if self.total > 1 else ""
+        others = self.total - 1
+        more = f" ({others} more fault{'s' if others > 1 else ''})" if others else ""
         super().__init__(
             f"{first.pointer or 'the document'}: {first.detail}{more}", code=first.code
         )

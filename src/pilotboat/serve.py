@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
+import sys
 from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -94,14 +96,14 @@ def reloaded() -> App:
 
 def _report(repository: Repository) -> None:
     for name in repository.names:
-        for live in repository.versions(name):
-            is_default = name == repository.default_name
+        default = name == repository.default_name
+        for older, live in enumerate(repository.versions(name)):
             logger.info(
                 "%s %s is served by %s%s",
                 name,
                 live.model.version,
                 live.model.engine,
-                ", the default" if is_default else "",
+                ", the default" if default and not older else "",
             )
     if not repository.names and not repository.refused:
         logger.warning(
@@ -143,6 +145,8 @@ def run(settings: Settings, *, reload: bool = False) -> None:
     reload: serve from a child that starts anew when the source or a bundle changes.
     """
     if not reload:
+        # uvicorn stops first and then raises the signal anew: a stop that was asked for is a success.
+        signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
         uvicorn.run(build(settings), host=settings.host, port=settings.port, **UVICORN)
         return
     os.environ.update(settings_module.exported(settings))

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
         None,
         description="the model that answers /predict; default: the only one there is",
     )
+    state: str = Field(
+        ".pilotboat",
+        min_length=1,
+        description="directory for what the server remembers between starts; empty so far",
+    )
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(

@@ -9,15 +9,18 @@ from typing import Any
 
 import click
 
-from pilotboat import serve as server
 from pilotboat import settings as settings_module
+from pilotboat.cgroup import memory_limit
 from pilotboat.errors import UsageError
 from pilotboat.imports import resolve
+from pilotboat.runtime import capacity
 from pilotboat.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-MANY = "pilotboat.gunicorn:run"
+CHECK, LOGGING = "pilotboat.serve:check", "pilotboat.serve:configure_logging"
+ONE, MANY = "pilotboat.serve:run", "pilotboat.gunicorn:run"
+"""Imported when the memory has been found to suffice for it."""
 
 
 def epilog() -> str:
@@ -48,14 +51,17 @@ def serve(path: Path | None, *, reload: bool, trust: tuple[str, ...], **options:
     made = settings_module.read(
         repository=None if path is None else str(path), trust=trust or None, **options
     )
-    server.configure_logging(made.log_level)
-    for warning in settings_module.unknown(os.environ):
-        logger.warning("%s", warning)
     if reload and made.workers > 1:
         raise UsageError("--reload serves with one worker.", hint="Leave out --workers.")
-    server.check(made)
+    capacity.check(Path(made.repository), made.workers, memory_limit())
+    resolve(LOGGING)(made.log_level)
+    for warning in settings_module.unknown(os.environ):
+        logger.warning("%s", warning)
+    resolve(CHECK)(made)
+    if os.name == "posix" and os.geteuid() == 0:
+        logger.warning("running as root: give the server a user of its own")
     if made.workers == 1:
-        server.run(made, reload=reload)
+        resolve(ONE)(made, reload=reload)
     elif os.name == "nt":  # pragma: no cover - Windows
         raise UsageError("Several workers need gunicorn, which Windows does not have.")
     else:

@@ -73,7 +73,7 @@ def load(
                 _expect_versions(sniffed)
                 unpickle = resolve("pilotboat.formats.guard:unpickle")
                 return unpickle(stream, trust=trust, code=modules)
-        except PilotboatError:
+        except (PilotboatError, MemoryError):
             raise
         except Exception as error:
             raise _failed(sniffed, error) from error
@@ -155,12 +155,6 @@ def _failed(sniffed: Sniffed, error: Exception) -> ArtifactError:
     skewed = failed_skew(sniffed)
     if skewed is not None:
         return skewed
-    if isinstance(error, MemoryError):
-        return ArtifactError(
-            "The file needs more memory than there is.",
-            code="artifact-limits",
-            hint="Load it on a larger machine.",
-        )
     if isinstance(error, ImportError | AttributeError):
         return ArtifactError(
             "The file needs a class or function that the installed packages do not have.",

@@ -27,6 +27,7 @@ from pilotboat.runtime.model import Model, load
 
 logger = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """A version that answers: the model, what reads rows for it, and the stack that predicts."""

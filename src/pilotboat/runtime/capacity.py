@@ -1,0 +1,46 @@
+"""Whether the models of a repository fit into the memory that there is, told before any is loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pilotboat.bundle.manifest import MANIFEST
+from pilotboat.errors import EnvironmentFault
+
+MIB = 2**20
+WORKER = {"sklearn": 150 * MIB, "onnx": 70 * MIB}
+"""What a worker needs before any model, by the engine that it imports; measured."""
+SUPERVISOR = 45 * MIB
+
+
+def check(repository: Path, workers: int, limit: int | None) -> None:
+    """Raise `EnvironmentFault` where `limit` bytes cannot hold the models in `workers` processes.
+
+    Without it, the kernel would end each worker while it loads, for ever and without a word.
+    """
+    if limit is None:
+        return
+    need = needed(repository, workers)
+    if need > limit:
+        raise EnvironmentFault(
+            f"There are {limit // MIB} MiB of memory here; serving these models with {workers} "
+            f"worker{'s' if workers > 1 else ''} needs about {need // MIB} MiB.",
+            code="memory-too-small",
+            hint="Allow more (docker run --memory 512m), or serve with fewer workers.",
+        )
+
+
+def needed(repository: Path, workers: int) -> int:
+    """About how many bytes `workers` processes need for the models in `repository`."""
+    engines, models = {"onnx"}, 0
+    for manifest in repository.glob(f"**/{MANIFEST}"):
+        try:
+            told = json.loads(manifest.read_bytes())
+            engines.add(told["engine"])
+            files = told["files"].items()
+            models += sum(digest["size"] for name, digest in files if name.startswith("model."))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # opening it will say what is wrong with it
+    worker = max(WORKER.get(engine, 0) for engine in engines)
+    return (SUPERVISOR if workers > 1 else 0) + workers * (worker + models)

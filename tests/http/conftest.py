@@ -1,0 +1,36 @@
+"""One server with models of every kind, for all tests of the HTTP interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import factories
+from tests.factories import Server
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of three models: mixed columns with gaps, a regression, a text."""
+    repository = tmp_path_factory.mktemp("models")
+    factories.pack_titanic(repository)
+    factories.pack_house(repository)
+    factories.pack_reviews(repository)
+    return repository
+
+
+@pytest.fixture(scope="session")
+def fleet(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of those, of models that break on some rows, and of one that did not load."""
+    repository = tmp_path_factory.mktemp("fleet")
+    for name in ("titanic", "house", "reviews"):
+        (repository / name).symlink_to(models / name)
+    factories.pack_overflow(repository)
+    brittle = factories.pack_brittle(repository)
+    factories.damaged(models / "house" / "1", repository / "broken")
+    factories.damaged(brittle.path, repository / "brittle" / "2")
+    options = ["--trust", brittle.digest]
+    with Server(repository, *options, wait_for="/livez", PILOTBOAT_MODEL="titanic") as running:
+        yield running

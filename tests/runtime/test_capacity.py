@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pilotboat.errors import EnvironmentFault
+from pilotboat.runtime import capacity
+from pilotboat.runtime.capacity import MIB
+
+
+def test_too_little_memory_is_said_before_anything_is_loaded(titanic: Path) -> None:
+    with pytest.raises(EnvironmentFault) as caught:
+        capacity.check(titanic, 2, 64 * MIB)
+    assert "64 MiB" in caught.value.detail
+    assert "2 workers" in caught.value.detail
+    assert "--memory" in caught.value.hint
+
+
+def test_enough_memory_passes(titanic: Path) -> None:
+    capacity.check(titanic, 2, 512 * MIB)
+    capacity.check(titanic, 1, None)
+
+
+def test_the_need_grows_with_workers_and_models(titanic: Path, tmp_path: Path) -> None:
+    assert capacity.needed(titanic, 2) > capacity.needed(titanic, 1) > capacity.needed(tmp_path, 1)
+
+
+def test_a_damaged_manifest_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text("{")
+    assert capacity.needed(tmp_path, 1) == capacity.WORKER["onnx"]
