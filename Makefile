@@ -1,7 +1,8 @@
 # Needs make and Python 3.11 or newer; everything else is fetched into .tools and .venv.
 # PORT, PYTHON and ARGS reach the scripts through the environment: make serve PORT=8001
 
-.PHONY: help install serve examples test test-oldest check fix clean distclean
+.PHONY: help install serve examples test test-oldest check fix clean distclean \
+	build up dev down logs ps shell push certs lab bench-image test-docker
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -26,6 +27,42 @@ check: ## format, lint, types, layers and lock file; changes nothing
 
 fix: ## format, and repair what the linter can repair
 	@sh scripts/fix.sh
+
+build: ## build the image: pilotboat:latest and pilotboat:<version>
+	@sh docker/build.sh
+
+up: ## serve models/ in production: nginx with TLS on 8443, 8080 leads there
+	@sh docker/stack.sh up
+
+dev: ## serve models/ from the source in a container, restarted when it changes, on 8000
+	@sh docker/stack.sh dev
+
+down: ## stop what up or dev started
+	@sh docker/stack.sh down
+
+logs: ## follow what the containers say
+	@sh docker/stack.sh logs
+
+ps: ## how the containers are
+	@sh docker/stack.sh ps
+
+shell: ## a shell in the server's container
+	@sh docker/stack.sh shell
+
+push: ## push the image: make push REGISTRY=registry.example.com/team
+	@REGISTRY="$(REGISTRY)" sh docker/push.sh
+
+certs: ## write a self-signed pair for trying TLS
+	@sh docker/certs.sh
+
+bench-image: ## size, rebuild, start and stop of the image, beside a tutorial's
+	@sh docker/bench.sh
+
+lab: ## the experiments that teach why the image is built this way, as a table
+	@python3 docker/lab/lab.py
+
+test-docker: ## the tests of the containers, against a real Docker engine
+	@sh scripts/test-docker.sh
 
 clean: ## remove build products and caches
 	@sh scripts/clean.sh

@@ -11,6 +11,16 @@ import pytest
 from tests.factories import Server, pack_titanic
 
 STRICT = "PILOTBOAT_TEST_STRICT"
+CONTAINERS = "PILOTBOAT_TEST_CONTAINERS"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of containers build images for minutes, and are run by a command of their own."""
+    if not os.environ.get(CONTAINERS):
+        skip = pytest.mark.skip(reason="make test-docker runs it, with a Docker engine")
+        for item in items:
+            if item.get_closest_marker("docker"):
+                item.add_marker(skip)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -181,6 +181,12 @@ def bundles(path: Path) -> Iterator[tuple[str, str, Path]]:
     """
     try:
         entries = sorted(entry.name for entry in path.iterdir())
+    except NotADirectoryError as error:
+        raise EnvironmentFault(
+            f"'{path}' is a file; what is served is a directory of bundles.",
+            code="repository-unreadable",
+            hint=f"Pack it first: pilotboat pack {path}",
+        ) from error
     except OSError as error:
         raise EnvironmentFault(
             f"The models' directory '{path}' cannot be read: {error.strerror}.",

@@ -1,0 +1,94 @@
+# The stack, in production and development.
+#
+#   sh docker/stack.sh up            nginx with TLS and the server; waits until they are healthy
+#   sh docker/stack.sh dev           the server from the mounted source, restarted when it changes
+#   sh docker/stack.sh down          stops and removes either; models, certificates and state stay
+#   sh docker/stack.sh logs|ps|shell what they say, how they are, a shell in the server's container
+#
+# Variables are those of .env.example, from the environment or from .env.
+
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# given NAME: whether a variable is set, in the environment or in .env
+given() { printenv "$1" >/dev/null || grep -q "^$1=." .env 2>/dev/null; }
+
+# value NAME DEFAULT
+value() {
+  printenv "$1" || { sed -n "s/^$1=//p" .env 2>/dev/null | tail -n 1 | grep .; } || echo "$2"
+}
+
+compose() {
+  file=$1
+  shift
+  [ ! -e .env ] || set -- --env-file .env "$@"
+  docker compose --file docker/compose.yaml --file "docker/compose.$file.yaml" "$@"
+}
+
+# The whole of it, whichever files it was started from.
+project() { docker compose --project-name "${COMPOSE_PROJECT_NAME:-pilotboat}" "$@"; }
+
+# models IMAGE: there are some, and one of them answers /predict
+models() {
+  MODELS=$(value MODELS models)
+  sh docker/examples.sh "$1" "$MODELS"
+  MODELS=$(cd "$MODELS" && pwd)
+  export MODELS
+  if ! given PILOTBOAT_MODEL && [ -e "$MODELS/titanic" ]; then export PILOTBOAT_MODEL=titanic; fi
+}
+
+# A request to try: everything before the address is the caller's.
+try() {
+  [ "$(value PILOTBOAT_MODEL "")" = titanic ] || return 0
+  printf '%s/predict -H "Content-Type: application/json" -d '\''%s'\''\n' "$*" \
+    '{"class":"1st","sex":"female","age":"adult"}'
+}
+
+# start FILE: up, or what went wrong and nothing left half-started
+start() {
+  before=$(project ps --quiet 2>/dev/null | head -n 1)
+  compose "$1" up --detach --wait --wait-timeout 120 --remove-orphans && return
+  project logs --tail 20 >&2
+  [ -n "$before" ] || project down >/dev/null 2>&1
+  fail "the stack did not start; the lines above say why"
+}
+
+docker info >/dev/null 2>&1 || fail "Docker does not answer: start it, or ask to be in its group"
+
+case ${1:-} in
+  up)
+    image=$(value IMAGE pilotboat:latest)
+    docker image inspect "$image" >/dev/null 2>&1 || fail "there is no image $image: make build"
+    if ! given CERTS; then
+      sh docker/certs.sh
+      export CERTS="$PWD/docker/certs"
+    fi
+    cpus=$(docker info --format '{{.NCPU}}')
+    if ! given CPUS && [ "$cpus" -lt 2 ]; then export CPUS="$cpus"; fi
+    models "$image"
+    start prod
+    url=https://localhost:$(value HTTPS_PORT 8443)
+    echo "serving on $url"
+    trust=
+    [ "$(value CERTS "")" != "$PWD/docker/certs" ] || trust="--cacert docker/certs/server.crt "
+    try "curl -s $trust$url"
+    ;;
+  dev)
+    compose dev build --quiet
+    models pilotboat-dev
+    start dev
+    url=http://localhost:$(value PORT 8000)
+    echo "serving the source on $url; make logs shows what it says"
+    try "curl -s $url"
+    ;;
+  down) project down --remove-orphans ;;
+  logs) project logs --follow --tail 100 ;;
+  ps) project ps ;;
+  shell) project exec server sh ;;
+  *) fail "sh docker/stack.sh up|dev|down|logs|ps|shell" ;;
+esac

@@ -1,0 +1,214 @@
+"""The stacks: production through nginx over TLS, development with reload."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.docker.engine import IMAGE, ROOT, ROW, Stack, docker, run
+from tests.factories import free_port
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]
+
+FILES = ("--file=docker/compose.yaml", "--file=docker/compose.{}.yaml")
+
+
+class Production:
+    """The stack as `make up` starts it, and a client that trusts its certificate."""
+
+    def __init__(self, stack: Stack, http: int, https: int) -> None:
+        self.stack, self.http, self.https = stack, http, https
+        certificate = stack.project / "docker" / "certs" / "server.crt"
+        self.context = ssl.create_default_context(cafile=str(certificate))
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=f"https://localhost:{self.https}", verify=self.context, timeout=30
+        )
+
+
+@pytest.fixture(scope="module")
+def production(image: str, models: Path, project: Path) -> Iterator[Production]:
+    http, https = free_port(), free_port()
+    with Stack(project, models, HTTP_PORT=str(http), HTTPS_PORT=str(https)) as stack:
+        done = stack.do("up")
+        assert done.returncode == 0, done.stderr
+        assert f"serving on https://localhost:{https}" in done.stdout
+        yield Production(stack, http, https)
+
+
+def test_prediction_over_tls(production: Production) -> None:
+    with production.client() as client:
+        answer = client.post("/predict", json=ROW, headers={"X-Request-Id": "mine-1"})
+    assert answer.status_code == 200
+    assert answer.json()["prediction"] == "yes"
+    assert answer.json()["id"] == "mine-1"
+    assert answer.headers.get_list("x-request-id") == ["mine-1"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
+    logs = run("docker", "logs", production.stack.container("nginx")).stdout
+    assert '"id":"mine-1"' in logs
+
+
+def test_every_container_is_healthy_and_only_nginx_is_published(production: Production) -> None:
+    for service in ("server", "nginx"):
+        name = production.stack.container(service)
+        assert docker("inspect", "--format={{.State.Health.Status}}", name) == "healthy"
+    assert docker("port", production.stack.container("server")) == ""
+    ports = docker("port", production.stack.container("nginx"))
+    assert all("127.0.0.1:" in line for line in ports.splitlines())
+
+
+def test_server_in_production_is_hardened(production: Production) -> None:
+    done = run("sh", "docker/check.sh", IMAGE, production.stack.container("server"))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/admin/x", "/v2/repository/index"])
+def test_what_is_for_operators_is_not_exposed(production: Production, path: str) -> None:
+    with production.client() as client:
+        problem(client.get(path), 404)
+
+
+def test_errors_of_nginx_are_problems(production: Production) -> None:
+    with production.client() as client:
+        problem(client.post("/predict", content=b"0" * 11_000_000), 413)
+        problem(client.get("/", headers={"X-Long": "a" * 9000}), 431)
+        problem(client.get("/" + "a" * 33_000), 414)
+        name = production.stack.container("server")
+        docker("pause", name)
+        try:
+            problem(client.get("/livez"), 504)
+        finally:
+            docker("unpause", name)
+
+
+def problem(answer: httpx.Response, status: int) -> None:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert set(body) >= {"type", "title", "detail", "code", "instance"}
+    assert body["instance"] == f"urn:request:{answer.headers['x-request-id']}"
+
+
+def test_plain_http_is_sent_to_https(production: Production) -> None:
+    answer = httpx.post(f"http://localhost:{production.http}/predict?a=1", json=ROW)
+    assert answer.status_code == 308
+    assert answer.headers["location"] == f"https://localhost:{production.https}/predict?a=1"
+
+
+def test_a_worker_that_dies_is_not_seen(production: Production) -> None:
+    name = production.stack.container("server")
+    kill = """for p in /proc/[0-9]*; do
+        p=${p#/proc/}
+        if [ $p != 1 ] && [ $p != $$ ] && kill -9 $p; then break; fi
+    done"""
+
+    def ask(_: int) -> set[int]:
+        with production.client() as client:
+            return {client.post("/predict", json=ROW).status_code for _ in range(250)}
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = pool.map(ask, range(4))
+        for _ in range(4):
+            time.sleep(0.5)
+            docker("exec", name, "sh", "-c", kill)
+        assert set().union(*statuses) == {200}
+
+
+def test_nginx_names_an_upstream_that_is_not_there(production: Production) -> None:
+    nginx = docker("inspect", "--format={{.Config.Image}}", production.stack.container("nginx"))
+    folder = ROOT / "docker" / "nginx"
+    mounts = (
+        f"--volume={folder}/nginx.conf:/etc/nginx/nginx.conf:ro",
+        f"--volume={folder}/templates:/etc/nginx/templates:ro",
+        f"--volume={production.stack.project}/docker/certs/server.crt:/run/secrets/certificate:ro",
+        f"--volume={production.stack.project}/docker/certs/server.key:/run/secrets/key:ro",
+        "--tmpfs=/etc/nginx/conf.d:uid=101,gid=101",
+        "--env=HTTPS_PORT=8443",
+        "--user=101:101",
+    )
+    done = run("docker", "run", "--rm", *mounts, nginx, "nginx", "-t")
+    assert done.returncode == 1
+    assert 'host not found in upstream "server:8000" in /etc/nginx/nginx.conf:' in done.stderr
+    there = run(
+        "docker", "run", "--rm", "--add-host=server:127.0.0.1", *mounts, nginx, "nginx", "-t"
+    )
+    assert there.returncode == 0, there.stderr
+
+
+@pytest.mark.parametrize("kind", ["dev", "prod"])
+def test_compose_file_is_in_order(engine: None, kind: str, tmp_path: Path) -> None:
+    files = [one.format(kind) for one in FILES]
+    done = run("docker", "compose", *files, "config", "--quiet", env={"CERTS": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+def test_compose_names_the_variable_that_is_missing(engine: None) -> None:
+    done = run(
+        "docker", "compose", *(one.format("prod") for one in FILES), "config", env={"CERTS": ""}
+    )
+    assert done.returncode != 0
+    assert "CERTS" in done.stderr
+    assert "make certs" in done.stderr
+
+
+def test_port_taken_leaves_nothing_behind(image: str, models: Path, project: Path) -> None:
+    with Stack(project, models, HTTP_PORT="8080", HTTPS_PORT="8443") as stack:
+        stack.name = f"{stack.name}-late"
+        stack.env["COMPOSE_PROJECT_NAME"] = stack.name
+        taken = free_port()
+        with run_holding(taken, image):
+            done = stack.do("up", HTTP_PORT=str(taken), HTTPS_PORT=str(free_port()))
+        assert done.returncode == 1
+        assert "already allocated" in done.stderr
+        names = docker("ps", "--all", "--format={{.Names}}").splitlines()
+        assert not [name for name in names if name.startswith(stack.name)]
+
+
+class run_holding:  # noqa: N801 - reads like a function
+    """A container that holds a port."""
+
+    def __init__(self, port: int, image: str) -> None:
+        self.command = ("run", "--detach", "--rm", f"--publish=127.0.0.1:{port}:9", image)
+
+    def __enter__(self) -> None:
+        *given, image = self.command
+        self.id = docker(*given, "--entrypoint=sleep", image, "600")
+
+    def __exit__(self, *_: object) -> None:
+        docker("rm", "--force", "--volumes", self.id)
+
+
+def test_development_reloads(image: str, models: Path, project: Path) -> None:
+    port = free_port()
+    with Stack(project, models, PORT=str(port)) as stack:
+        stack.name = f"{stack.name}-dev"
+        stack.env["COMPOSE_PROJECT_NAME"] = stack.name
+        done = stack.do("dev")
+        assert done.returncode == 0, done.stderr
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            assert client.post("/predict", json=ROW).json()["prediction"] == "yes"
+            source = project / "src" / "pilotboat" / "http" / "probes.py"
+            text = source.read_text(encoding="utf-8")
+            source.write_text(text.replace('"status": "alive"', '"status": "edited"'), "utf-8")
+            assert eventually(client, "edited")
+
+
+def eventually(client: httpx.Client, word: str) -> bool:
+    for _ in range(300):
+        try:
+            if word in client.get("/livez").text:
+                return True
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    return False

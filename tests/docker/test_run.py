@@ -1,0 +1,104 @@
+"""The container: hardened, healthy, scoring files, stopping, and what it says when it cannot run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.docker.engine import HARDENED, ROW, Container, docker, run
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_hardened_container_answers_and_stops(image: str, models: Path, workers: str) -> None:
+    mount = f"--volume={models}:/models:ro"
+    arguments = (*HARDENED, "--publish=127.0.0.1::8000", mount, image, "serve", "--workers")
+    with Container(*arguments, workers) as server:
+        server.wait_healthy()
+        with server.client() as client:
+            answer = client.post("/v1/models/titanic:predict", json={"instances": [ROW]})
+        assert answer.json()["predictions"] == ["yes"]
+        begun = time.monotonic()
+        docker("stop", server.name)
+        taken = time.monotonic() - begun
+        assert server.inspect("{{.State.ExitCode}}") == "0"
+        assert taken < 8  # Docker kills after 45
+        assert "Traceback" not in server.logs
+
+
+def test_any_user_without_a_network(image: str, models: Path) -> None:
+    more = ("--user=123456:0", "--network=none", f"--volume={models}:/models:ro")
+    with Container(*HARDENED, *more, image) as server:
+        server.wait_healthy()
+        assert docker("exec", server.name, "pilotboat", "health") == "healthy"
+        docker("exec", server.name, "sh", "-c", "echo kept >/var/lib/pilotboat/file")
+
+
+def test_server_that_hangs_is_found_unhealthy(image: str, models: Path) -> None:
+    quick = ("--health-interval=1s", "--health-timeout=2s", "--health-retries=2")
+    with Container(*HARDENED, *quick, f"--volume={models}:/models:ro", image) as server:
+        server.wait_healthy()
+        docker("kill", "--signal=STOP", server.name)
+        for _ in range(300):
+            if server.inspect("{{.State.Health.Status}}") == "unhealthy":
+                break
+            time.sleep(0.1)
+        assert server.inspect("{{.State.Health.Status}}") == "unhealthy"
+
+
+def test_a_file_is_scored(image: str, models: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "rows.csv").write_text("class,sex,age\n1st,female,adult\n", encoding="utf-8")
+    mounts = (f"--volume={tmp_path}:/data", f"--volume={models}:/models:ro")
+    docker("run", "--rm", *mounts, image, "predict", "/models/titanic", "rows.csv", "-o", "out.csv")
+    assert (
+        (tmp_path / "out.csv").read_text("utf-8").splitlines()[1].startswith("1st,female,adult,y")
+    )
+
+
+def test_without_tmp_and_with_little_shared_memory(image: str, models: Path) -> None:
+    arguments = ("--read-only", "--shm-size=64k", f"--volume={models}:/models:ro", image)
+    with Container(*arguments, "serve", "--workers=2") as server:
+        server.wait_healthy()
+
+
+def test_empty_repository_is_served_and_not_ready(image: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    arguments = ("--publish=127.0.0.1::8000", f"--volume={tmp_path}:/models:ro", image)
+    with Container(*arguments) as server, server.client() as client:
+        for _ in range(300):
+            try:
+                client.get("/livez")
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        answer = client.get("/health")
+        assert answer.status_code == 503
+        assert client.get("/livez").status_code == 200
+
+
+@pytest.mark.parametrize("case", ["missing", "unreadable"])
+def test_repository_that_cannot_be_read(image: str, tmp_path: Path, case: str) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0o700)
+    given = {
+        "missing": ["--env=PILOTBOAT_REPOSITORY=/nowhere"],
+        "unreadable": [f"--volume={shut}:/models:ro"],
+    }
+    done = run("docker", "run", "--rm", "--user=10001:10001", *given[case], image, timeout=60)
+    assert done.returncode == 4
+    said = [line for line in done.stderr.splitlines() if line.startswith("pilotboat: ")]
+    assert len(said) == 1
+    assert {"missing": "/nowhere", "unreadable": "/models"}[case] in said[0]
+
+
+def test_port_taken_is_docker_s_to_say(image: str, models: Path) -> None:
+    with Container("--publish=127.0.0.1::8000", image, name="first") as first:
+        port = docker("port", first.name, "8000/tcp").rpartition(":")[2]
+        done = run("docker", "run", "--rm", f"--publish=127.0.0.1:{port}:8000", image)
+        assert done.returncode == 125
+        assert "port is already allocated" in done.stderr
