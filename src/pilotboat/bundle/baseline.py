@@ -53,7 +53,8 @@ def _numbers(cells: Sequence[Value]) -> dict[str, Any]:
     if low == high or not np.isfinite(high - low):
         edges, counts = [low, high], [len(values)]
     else:
-        counts, edges = (part.tolist() for part in np.histogram(values, bins=BINS))
+        found = np.histogram(values, bins=BINS)
+        counts, edges = found[0].tolist(), found[1].tolist()
     shares = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0]
     quantiles = np.quantile(values, shares, method="inverted_cdf").tolist()  # values that occurred
     with np.errstate(over="ignore", invalid="ignore"):

@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": ("pilotboat.cli.predict:predict", "Score a file of rows with a bundle."),
     "serve": ("pilotboat.cli.serve:serve", "Answer over HTTP."),
     "health": ("pilotboat.cli.health:health", "Ask a running server whether it is ready."),
+    "image": ("pilotboat.cli.image:image", "Look into a container image."),
 }
 """name -> (where it is, what it does)"""
 
