@@ -15,6 +15,7 @@ HEADS = ("experiment", "variant", "published", "ratio", "here", "ratio")
 class Row:
     """One variant. The first of an experiment is the way not to do it; ratios are against it.
 
+    against: another variant that the ratio is against.
     published, here: bytes or seconds, None where there is no figure. ours: docker/Dockerfile.
     note: what else was seen. excuse: why ours need not beat the published ratio.
     """
@@ -27,6 +28,7 @@ class Row:
     ours: bool = False
     note: str = ""
     excuse: str = ""
+    against: str = ""
 
 
 def rendered(rows: Sequence[Row]) -> list[tuple[tuple[str, ...], str]]:
@@ -91,7 +93,8 @@ def _verdict(row: Row, rows: Sequence[Row]) -> str:
 
 
 def _ratios(row: Row, rows: Sequence[Row]) -> tuple[float | None, float | None]:
-    first = next(one for one in rows if one.experiment == row.experiment)
+    siblings = [one for one in rows if one.experiment == row.experiment]
+    first = next((one for one in siblings if one.variant == row.against), siblings[0])
     if row is first:
         return None, None
     return _ratio(first.published, row.published), _ratio(first.here, row.here)

@@ -85,7 +85,7 @@ def test_what_fails_is_a_row_with_the_reason(
         "kept outside the image",
         "deny by default",
         "two, trimmed and stripped",
-        "of what a server imports",
+        "of what it imports",
     ]
 
 

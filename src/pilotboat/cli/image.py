@@ -17,7 +17,7 @@ MOST = 100
 """The highest exit code that counts failed checks."""
 
 
-@click.group()
+@click.group(epilog="\b\nExamples:\n  pilotboat image inspect pilotboat")
 def image() -> None:
     """Look into a container image."""
 
