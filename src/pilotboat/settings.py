@@ -112,13 +112,18 @@ def read(**given: Any) -> Settings:
         if is_kubernetes(variable, value):
             del os.environ[variable]
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        # Under the variable's name, so that it stands in the place of the variable.
+        return Settings(**{_key(name): value for name, value in given.items() if value is not None})
     except ValidationError as error:
         faults = "; ".join(_fault(one["loc"][0], one["msg"], given) for one in error.errors())
         raise SettingsError(
             f"Settings that cannot be used: {faults}.",
             hint="'pilotboat serve --help' lists them all.",
         ) from error
+
+
+def _key(name: str) -> str:
+    return variable_of(name) if name in STAND_INS else name
 
 
 def _fault(where: Any, message: str, given: Mapping[str, Any]) -> str:

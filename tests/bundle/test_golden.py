@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 import pilotboat
 from pilotboat.bundle import baseline, golden
+from pilotboat.bundle.archive import open_bundle
 from pilotboat.bundle.manifest import BASELINE, GOLDEN
 from pilotboat.errors import BundleError
 from pilotboat.rows import Reader, Rows
@@ -142,6 +144,9 @@ def test_golden_rows_that_cannot_be_read(tmp_path: Path, text: str) -> None:
 
 def test_a_bundle_whose_golden_rows_were_altered_is_not_served(tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(V1, tmp_path / "1"))
+    packed = open_bundle(bundle).manifest.written_with["scikit-learn"]
+    if packed.split(".")[:2] != version("scikit-learn").split(".")[:2]:
+        pytest.skip("another scikit-learn may not read what this one packed")
     other = {"inner": "outer", "outer": "inner"}
     plant(bundle, 3, lambda line: line.update(prediction=other[line["prediction"]]))
     resealed(bundle)

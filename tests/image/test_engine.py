@@ -60,9 +60,7 @@ def tag(tmp_path: Path) -> Iterator[str]:
 
 
 def inspect(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from pilotboat.cli import main; from pilotboat.cli.image import image; "
-    code += "main.COMMANDS['image'] = ('pilotboat.cli.image:image', ''); main.main(sys.argv[1:])"
-    command = [PILOTBOAT[0], "-c", code, "image", "inspect", *arguments]
+    command = [*PILOTBOAT, "image", "inspect", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
