@@ -2,7 +2,7 @@
 # PORT, PYTHON and ARGS reach the scripts through the environment: make serve PORT=8001
 
 .PHONY: help install serve examples test test-oldest check fix clean distclean \
-	build up dev down logs ps shell push certs lab bench-image test-docker
+	build up dev down logs ps shell push certs lab bench bench-image test-image test-docker
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -55,11 +55,18 @@ push: ## push the image: make push REGISTRY=registry.example.com/team
 certs: ## write a self-signed pair for trying TLS
 	@sh docker/certs.sh
 
+bench: ## measure it beside its peers (ARGS="--models lr --rounds 1" for a part)
+	@sh scripts/install.sh
+	@"$${VENV:-.venv}"/bin/python -m benchmarks $(ARGS)
+
 bench-image: ## size, rebuild, start and stop of the image, beside a tutorial's
 	@sh docker/bench.sh
 
 lab: ## the experiments that teach why the image is built this way, as a table
 	@python3 docker/lab/lab.py
+
+test-image: ## run the tests inside the image, against what it ships
+	@sh docker/test.sh
 
 test-docker: ## the tests of the containers, against a real Docker engine
 	@sh scripts/test-docker.sh

@@ -119,7 +119,7 @@ build_tutorial >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 99; }
 echo "an edit of the source, and both again …" >&2
 echo "# edited at $(date +%s%N)" | tee -a "$work/ours/src/pilotboat/__init__.py" >>"$work/tutorial/main.py"
 ours_rebuild=$(seconds build_ours)
-rebuilt=$(awk '/ \[(dependencies|lock|poetry) .*\] (RUN|COPY|WORKDIR)/ { step[$1] = 1 } $2 == "CACHED" { delete step[$1] }
+rebuilt=$(awk '/ \[(dependencies|hardened|lock|poetry) .*\] (RUN|COPY|WORKDIR)/ { step[$1] = 1 } $2 == "CACHED" { delete step[$1] }
   END { for (one in step) count++; print count + 0 }' "$work/log")
 tutorial_rebuild=$(seconds build_tutorial)
 

@@ -49,6 +49,18 @@ try() {
     '{"class":"1st","sex":"female","age":"adult"}'
 }
 
+# fault FILE: what is wrong with a certificate or key, if anything. One that only the container's user
+# may read cannot be judged here.
+fault() {
+  if [ -d "$1" ]; then
+    echo "is a directory"
+  elif [ -r "$1" ]; then
+    grep -q '^-----BEGIN ' "$1" || echo "is not PEM: no line begins with -----BEGIN"
+  elif [ -x "$(dirname "$1")" ] && [ ! -e "$1" ]; then
+    echo "is not there"
+  fi
+}
+
 # start FILE: up, or what went wrong and nothing left half-started
 start() {
   before=$(project ps --quiet 2>/dev/null | head -n 1)
@@ -68,6 +80,10 @@ case ${1:-} in
       sh docker/certs.sh
       export CERTS="$PWD/docker/certs"
     fi
+    for file in server.crt server.key; do
+      wrong=$(fault "$(value CERTS "")/$file")
+      [ -z "$wrong" ] || fail "CERTS: $(value CERTS "")/$file $wrong"
+    done
     cpus=$(docker info --format '{{.NCPU}}')
     if ! given CPUS && [ "$cpus" -lt 2 ]; then export CPUS="$cpus"; fi
     models "$image"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.engine import HARDENED, ROOT, Container, docker, run
+from tests.docker.engine import HARDENED, ROOT, Container, copy_of_project, docker, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -16,8 +16,10 @@ RUNNING = (2, 3, 4, 5, *range(7, 17), 18, 19, 20, 21, 24, 25, 27)
 ROWS = IMAGE_ROWS + [f"R{number}" for number in RUNNING]
 
 
-def check(image: str, container: str) -> tuple[int, dict[str, str]]:
-    done: subprocess.CompletedProcess[str] = run("sh", "docker/check.sh", image, container)
+def check(image: str, container: str, project: Path = ROOT) -> tuple[int, dict[str, str]]:
+    done: subprocess.CompletedProcess[str] = run(
+        "sh", project / "docker" / "check.sh", image, container
+    )
     lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     return done.returncode, {one[0]: one[1] for one in lines if len(one) == 3 and one[0] in ROWS}
 
@@ -84,6 +86,21 @@ ENTRYPOINT pilotboat serve /var/lib
     red = {row for row, result in rows.items() if result == "FAIL"}
     assert red >= {"I1", "I3", "I6", "I7", "I8", "I12", "I13", "I15", "I16", "I17", "R5"}
     assert other["R20"] == "FAIL"
+
+
+def test_careless_dockerfile_fails(image: str, models: Path, tmp_path: Path) -> None:
+    project = copy_of_project(tmp_path)
+    file = project / "docker" / "Dockerfile"
+    text = file.read_text(encoding="utf-8").replace("--require-hashes ", "", 1)
+    file.write_text(text.replace("COPY src src", "ADD src src"), encoding="utf-8")
+    with file.with_name("Dockerfile.dockerignore").open("a", encoding="utf-8") as rules:
+        rules.write("!.env\n")
+    (project / ".env").write_text("PASSWORD=letmein\n", encoding="utf-8")
+    with Container(*HARDENED, f"--volume={models}:/models:ro", image) as server:
+        server.wait_healthy()
+        code, rows = check(image, server.name, project)
+    assert {row for row, result in rows.items() if result == "FAIL"} == {"I9", "I11", "I14"}
+    assert code == 3
 
 
 def test_nothing_to_look_into_is_no_pass(image: str) -> None:

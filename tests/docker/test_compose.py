@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -73,7 +74,10 @@ def test_server_in_production_is_hardened(production: Production) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "/admin/x", "/v2/repository/index"])
 def test_what_is_for_operators_is_not_exposed(production: Production, path: str) -> None:
     with production.client() as client:
-        problem(client.get(path), 404)
+        problem(client.get(path, headers={"X-Request-Id": f"operators{path}"}), 404)
+    logs = run("docker", "logs", production.stack.container("nginx")).stdout
+    (line,) = [json.loads(one) for one in logs.splitlines() if f'"operators{path}"' in one]
+    assert line["upstream"] == ""
 
 
 def test_errors_of_nginx_are_problems(production: Production) -> None:
@@ -124,6 +128,7 @@ def test_a_worker_that_dies_is_not_seen(production: Production) -> None:
 
 
 def test_nginx_names_an_upstream_that_is_not_there(production: Production) -> None:
+    """D11"""
     nginx = docker("inspect", "--format={{.Config.Image}}", production.stack.container("nginx"))
     folder = ROOT / "docker" / "nginx"
     mounts = (
@@ -153,6 +158,7 @@ def test_compose_file_is_in_order(engine: None, kind: str, tmp_path: Path) -> No
 
 
 def test_compose_names_the_variable_that_is_missing(engine: None) -> None:
+    """D08"""
     done = run(
         "docker", "compose", *(one.format("prod") for one in FILES), "config", env={"CERTS": ""}
     )
@@ -161,7 +167,33 @@ def test_compose_names_the_variable_that_is_missing(engine: None) -> None:
     assert "make certs" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "is a directory"),
+        ("", "is not PEM: no line begins with -----BEGIN"),
+        ("\ufeff-----BEGIN CERTIFICATE-----\n", "is not PEM: no line begins with -----BEGIN"),
+    ],
+)
+def test_a_certificate_that_is_none_is_said(
+    image: str, models: Path, project: Path, tmp_path: Path, text: str | None, said: str
+) -> None:
+    """D07"""
+    file = tmp_path / "server.crt"
+    if text is None:
+        file.mkdir()
+    else:
+        file.write_text(text, encoding="utf-8")
+    with Stack(project, models, CERTS=str(tmp_path)) as stack:
+        stack.name = f"{stack.name}-bare"
+        stack.env["COMPOSE_PROJECT_NAME"] = stack.name
+        done = stack.do("up")
+    assert done.returncode == 1
+    assert done.stderr == f"CERTS: {file} {said}\n"
+
+
 def test_port_taken_leaves_nothing_behind(image: str, models: Path, project: Path) -> None:
+    """D10"""
     with Stack(project, models, HTTP_PORT="8080", HTTPS_PORT="8443") as stack:
         stack.name = f"{stack.name}-late"
         stack.env["COMPOSE_PROJECT_NAME"] = stack.name

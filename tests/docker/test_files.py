@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def test_dockerfile_needs_nothing_but_its_base(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "# syntax" not in text
     froms = of(r"^FROM (\S+)", path)
-    assert froms - of(r" AS (\S+)$", path) == {"${PYTHON_IMAGE}"}
+    assert froms - of(r" AS (\S+)$", path) - {"scratch"} == {"${PYTHON_IMAGE}"}
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
@@ -57,7 +59,78 @@ def test_build_context_denies_by_default(path: Path) -> None:
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert all(rule.startswith(("!", "**/")) for rule in rules[1:])
-    assert not any(name in rule for rule in rules for name in (".git", ".env", "models", "tests"))
+    secret = {"!.git", "!.env", "!models", "!docker", "!docker/certs"}
+    assert not secret & {rule.rstrip("/") for rule in rules}
+
+
+def test_only_the_stage_of_the_tests_gets_them() -> None:
+    text = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+    stages = dict(
+        re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
+    )
+    copied = {
+        name: set(re.findall(r"^COPY (?!--)(.+) \S+$", body, re.MULTILINE))
+        for name, body in stages.items()
+    }
+    assert copied.pop("test") >= {"tests", "docs", "examples", "scripts"}
+    others = " ".join(" ".join(files) for files in copied.values()).split()
+    assert set(others) == {"pyproject.toml", "poetry.lock", "README.md", "LICENSE", "src"}
+    assert list(stages)[-1] == "production"
+    assert "FROM test" not in text
+
+
+def test_the_build_of_the_tests_is_not_the_default() -> None:
+    assert "--target" not in (DOCKER / "build.sh").read_text(encoding="utf-8")
+    assert "--target test" in (DOCKER / "test.sh").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("remote", "urls", "given", "source"),
+    [
+        ("https://git.example.com/team/pilotboat.git", "", "", "https://git.example.com/team/pilotboat.git"),
+        ("https://me:secret@git.example.com/x", "", "", "pkg:generic/pilotboat@0.1.0"),
+        ("/srv/pilotboat", "", "", "pkg:generic/pilotboat@0.1.0"),
+        ("git@git.example.com:x", 'Homepage = "https://a.example/"', "", "https://a.example/"),
+        ("", 'Docs = "https://d.example/"\n"Source" = "https://a.example/"', "", "https://a.example/"),
+        ("https://git.example.com/x", "", "https://given.example/", "https://given.example/"),
+    ],
+)  # fmt: skip
+def test_the_label_of_the_source_is_an_address_without_credentials(
+    tmp_path: Path, remote: str, urls: str, given: str, source: str
+) -> None:
+    for folder in ("docker", "bin"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(DOCKER / "build.sh", tmp_path / "docker")
+    (tmp_path / "pyproject.toml").write_text(
+        f'version = "0.1.0"\n[project.urls]\n{urls}\n\n[tool]\nsource = "no"\n', encoding="utf-8"
+    )
+    programs = {
+        "docker": "printf '%s\\n' \"$@\"",
+        "git": f"[ $1 != remote ] || [ -z '{remote}' ] || echo '{remote}'",
+    }
+    for name, says in programs.items():
+        program = tmp_path / "bin" / name
+        program.write_text(f"#!/bin/sh\n{says}\n", encoding="utf-8")
+        program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SOURCE": given}
+    done = run("sh", tmp_path / "docker" / "build.sh", env=env)
+    assert f"SOURCE={source}" in done.stdout.splitlines(), done.stderr
+
+
+def test_a_copy_of_the_example_changes_no_default_of_compose() -> None:
+    written = {
+        name: value
+        for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+        for name, is_set, value in [line.partition("=")]
+        if is_set and not line.startswith("#")
+    }
+    defaults = [
+        pair
+        for file in DOCKER.glob("compose*.yaml")
+        for pair in re.findall(r"\$\{(PILOTBOAT_\w+):-([^}]*)\}", file.read_text(encoding="utf-8"))
+    ]
+    assert defaults
+    assert [name for name, value in defaults if written.get(name, value) != value] == []
 
 
 @pytest.mark.parametrize("path", sorted(DOCKER.glob("*.sh")), ids=lambda path: path.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.engine import IMAGE, NAME, ROOT, Container, docker, run
+from tests.factories import PILOTBOAT
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]
 
@@ -40,6 +41,20 @@ def test_size(image: str) -> None:
     assert int(docker("image", "inspect", "--format={{.Size}}", image)) <= 350e6
 
 
+def test_inspection_finds_nothing_against_it(image: str) -> None:
+    done = run(*PILOTBOAT, "image", "inspect", "--json", image)
+    told = json.loads(done.stdout)
+    assert [one for one in told["checks"] if not one["passed"]] == []
+    assert len(told["checks"]) >= 13
+    assert done.returncode == 0
+    assert told["wasted"]["bytes"] == 0
+
+
+def test_what_its_base_sets_is_set(image: str) -> None:
+    said = docker("run", "--rm", "--entrypoint=sh", image, "-c", "locale charmap; command -v ls")
+    assert said.split() == ["UTF-8", "/usr/bin/ls"]
+
+
 def test_server_finds_byte_code_of_what_it_imports(
     image: str, models: Path, tmp_path: Path
 ) -> None:
@@ -66,17 +81,28 @@ def test_edit_of_the_source_builds_no_dependency_again(image: str, project: Path
         )
         cached = set(re.findall(r"^#(\d+) CACHED$", done.stderr, re.MULTILINE))
         again = {name.split()[0] for number, name in steps.items() if number not in cached}
-        assert {"dependencies", "lock", "poetry", "wheel"} <= {n.split()[0] for n in steps.values()}
+        assert {"dependencies", "hardened", "lock", "poetry", "wheel"} <= {
+            name.split()[0] for name in steps.values()
+        }
         assert again <= {"wheel", "runtime"}
         assert "wheel" in again
+        before, after = layers(image), layers(f"{NAME}-edited")
+        assert before[:-1] == after[:-1]
+        assert before[-1] != after[-1]
     finally:
         docker("rmi", "--force", f"{NAME}-edited:latest", f"{NAME}-edited:{version()}")
+
+
+def layers(image: str) -> list[str]:
+    told: list[str] = json.loads(docker("inspect", "--format={{json .RootFS.Layers}}", image))
+    return told
 
 
 def test_labels(image: str) -> None:
     labels = json.loads(docker("image", "inspect", "--format={{json .Config.Labels}}", image))
     assert labels["org.opencontainers.image.version"] == version()
     assert re.fullmatch(r"[0-9a-f]{40}", labels["org.opencontainers.image.revision"])
+    assert re.match(r"(https?|pkg):", labels["org.opencontainers.image.source"])
     assert docker("run", "--rm", image, "--version").endswith(version())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def test_hardened_container_answers_and_stops(image: str, models: Path, workers:
 
 
 def test_any_user_without_a_network(image: str, models: Path) -> None:
+    """D12"""
     more = ("--user=123456:0", "--network=none", f"--volume={models}:/models:ro")
     with Container(*HARDENED, *more, image) as server:
         server.wait_healthy()
@@ -61,6 +63,7 @@ def test_a_file_is_scored(image: str, models: Path, tmp_path: Path) -> None:
 
 
 def test_without_tmp_and_with_little_shared_memory(image: str, models: Path) -> None:
+    """D02, D03"""
     arguments = ("--read-only", "--shm-size=64k", f"--volume={models}:/models:ro", image)
     with Container(*arguments, "serve", "--workers=2") as server:
         server.wait_healthy()
@@ -83,6 +86,7 @@ def test_empty_repository_is_served_and_not_ready(image: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("case", ["missing", "unreadable"])
 def test_repository_that_cannot_be_read(image: str, tmp_path: Path, case: str) -> None:
+    """D04"""
     shut = tmp_path / "shut"
     shut.mkdir(mode=0o700)
     given = {
@@ -96,7 +100,45 @@ def test_repository_that_cannot_be_read(image: str, tmp_path: Path, case: str) -
     assert {"missing": "/nowhere", "unreadable": "/models"}[case] in said[0]
 
 
+def test_root_is_warned(image: str, models: Path) -> None:
+    """D01"""
+    with Container("--user=0", f"--volume={models}:/models:ro", image) as server:
+        server.wait_healthy()
+        assert server.logs.count("running as root") == 1
+
+
+def test_too_little_memory_is_said_before_a_model_is_loaded(image: str, models: Path) -> None:
+    """D05"""
+    little = ("--memory=64m", "--memory-swap=64m", f"--volume={models}:/models:ro")
+    done = run("docker", "run", "--rm", *little, image, timeout=60)
+    assert done.returncode == 4
+    assert re.fullmatch(r"pilotboat: .*64 MiB.*\n", done.stderr), done.stderr
+
+
+def test_little_processor_time_is_said(image: str, models: Path) -> None:
+    """D06"""
+    with Container("--cpus=0.2", f"--volume={models}:/models:ro", image) as server:
+        for _ in range(600):
+            if "Only 0.2 of a processor is allowed here" in server.logs:
+                break
+            time.sleep(0.1)
+        assert server.logs.count("of a processor") == 1
+        assert server.inspect("{{.State.Running}}") == "true"
+
+
+def test_another_command_gets_no_secret(image: str) -> None:
+    """D15"""
+    said = docker("run", "--rm", "--entrypoint=sh", image, "-c", "id -u; env")
+    assert said.splitlines()[0] == "10001"
+    assert not re.search("(PASSW|SECRET|TOKEN|KEY|CREDENTIAL)", said)
+    done = run("docker", "run", "--rm", image, "bash")
+    assert done.returncode == 2
+    assert "bash" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_port_taken_is_docker_s_to_say(image: str, models: Path) -> None:
+    """D10"""
     with Container("--publish=127.0.0.1::8000", image, name="first") as first:
         port = docker("port", first.name, "8000/tcp").rpartition(":")[2]
         done = run("docker", "run", "--rm", f"--publish=127.0.0.1:{port}:8000", image)
