@@ -3,6 +3,7 @@
 # PYTHON_IMAGE, EXTRAS  see docker/Dockerfile
 # BUILD_CA_FILE         a certificate authority in front of the package index; in no layer
 # SOURCE                the address that the label of the source gives; otherwise that of the Git remote
+# TARGET                "slim" builds pilotboat:slim and pilotboat:<version>-slim, without scikit-learn
 # IMAGE                 another name than pilotboat; more arguments go to docker build
 
 set -eu
@@ -26,10 +27,16 @@ source_url() {
   echo "${SOURCE:-${remote:-${listed:-pkg:generic/pilotboat@$version}}}"
 }
 
+case ${TARGET:-production} in
+  production) tags="--tag $image:latest --tag $image:$version" ;;
+  *) tags="--target $TARGET --tag $image:$TARGET --tag $image:$version-$TARGET" ;;
+esac
+
+# shellcheck disable=SC2086  # the tags are several words
 exec docker build --file docker/Dockerfile \
   ${PYTHON_IMAGE:+--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE"} \
   ${EXTRAS:+--build-arg "EXTRAS=$EXTRAS"} \
   ${BUILD_CA_FILE:+--secret "id=ca,src=$BUILD_CA_FILE"} \
   --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
   --build-arg "SOURCE=$(source_url)" \
-  --tag "$image:latest" --tag "$image:$version" "$@" .
+  $tags "$@" .

@@ -36,7 +36,7 @@ def test_the_application_is_built_without_a_look_at_the_repository(tmp_path: Pat
 def test_what_is_served_is_logged(titanic: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), inside(repository=str(titanic)) as ask:
         assert ask("POST", "/predict", json=RECORD).status_code == 200
-    assert "titanic 1 is served by sklearn, the default" in caplog.text
+    assert "titanic 1 is served by plan, the default" in caplog.text
 
 
 @pytest.mark.parametrize("part", ["titanic", "titanic/1"])

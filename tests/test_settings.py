@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ DEFAULTS = {
     "max_body_bytes": 10_485_760,
     "max_rows": 10_000,
     "max_text": 1_000_000,
+    "batch_rows": 64,
+    "batch_wait_ms": 2.0,
     "unknown_fields": "refuse",
     "trust": (),
     "allow_version_skew": False,
@@ -55,6 +58,8 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "PILOTBOAT_MAX_BODY_BYTES": ("2048", 2048),
     "PILOTBOAT_MAX_ROWS": ("5", 5),
     "PILOTBOAT_MAX_TEXT": ("6", 6),
+    "PILOTBOAT_BATCH_ROWS": ("1", 1),
+    "PILOTBOAT_BATCH_WAIT_MS": ("0.5", 0.5),
     "PILOTBOAT_UNKNOWN_FIELDS": ("ignore", "ignore"),
     "PILOTBOAT_TRUST": (f"{DIGEST}, {OTHER}", (DIGEST, OTHER)),
     "PILOTBOAT_ALLOW_VERSION_SKEW": ("true", True),
@@ -211,8 +216,8 @@ def test_the_example_lists_every_setting_with_its_default_and_its_help() -> None
     pairs = {
         name: (value, lines[number - 1].removeprefix("# "))
         for number, line in enumerate(lines)
-        if line and not line.startswith("#")
-        for name, _, value in [line.partition("=")]
+        if re.match("(# )?PILOTBOAT_", line)
+        for name, _, value in [line.removeprefix("# ").partition("=")]
     }
     assert pairs == {
         variable_of(name): (_written(field.default), field.description)

@@ -10,6 +10,7 @@ pytest.importorskip("uvicorn_worker", reason="needs gunicorn")
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from pilotboat.protocol import Protocol
 from pilotboat.worker import Worker
 
 
@@ -24,7 +25,7 @@ def worker() -> Iterator[Worker]:
 
 def test_uvicorn_is_told_what_a_server_needs(worker: Worker) -> None:
     assert worker.config.loop == "uvloop"
-    assert worker.config.http == "httptools"
+    assert worker.config.http is Protocol
     assert worker.config.lifespan == "on"
     assert worker.config.server_header is False
     assert worker.config.ws == "none"

@@ -23,6 +23,7 @@ How it is shown (an HTTP status, an exit code) is decided where it is shown.
     │   ├── NotFiniteError         the model answered NaN or infinity
     │   └── ModelFailedError       the model broke on rows that fit its schema
     ├── DataError                  a data file that cannot be used
+    ├── CompileError               a model that is not compiled to a plan, and why
     ├── ArtifactError              a file that training left behind and that cannot be used
     │   ├── UntrustedError         it would run code that nobody has vouched for
     │   └── VersionMismatchError   written by another scikit-learn than the one installed
@@ -40,6 +41,7 @@ __all__ = [
     "ArtifactError",
     "BodyError",
     "BundleError",
+    "CompileError",
     "DataError",
     "EnvironmentFault",
     "ExpectationError",
@@ -205,6 +207,10 @@ class ModelFailedError(ModelError):
 
 class DataError(PilotboatError):
     default_code = "bad-data"
+
+
+class CompileError(PilotboatError):
+    default_code = "not-compiled"
 
 
 class ArtifactError(PilotboatError):

@@ -24,7 +24,6 @@ def options(settings: Settings) -> dict[str, Any]:
         "timeout": 30,
         "graceful_timeout": 25,
         "keepalive": 75,
-        "accesslog": "-",
         "loglevel": settings.log_level,
         "control_socket_disable": True,
     }

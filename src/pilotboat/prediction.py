@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,3 +45,5 @@ class Prediction:
 
 
 Predict = Callable[[Call], Awaitable[Prediction]]
+One = Callable[[Sequence[Value]], tuple[Value | list[float], list[float] | None]]
+"""The checked cells of one row -> its label (or its numbers) and its probabilities, at once."""

@@ -19,13 +19,16 @@ from uvicorn.supervisors.basereload import BaseReload
 
 from pilotboat import settings as settings_module
 from pilotboat.bundle.manifest import MANIFEST
+from pilotboat.cgroup import cpu_limit
 from pilotboat.errors import EnvironmentFault
 from pilotboat.http.app import create_app
 from pilotboat.http.body import Limits
-from pilotboat.operations.access import Access, App, Receive, Scope, Send
+from pilotboat.operations.access import Access, App, Lines, Receive, Scope, Send
+from pilotboat.protocol import Protocol
 from pilotboat.rows import Reader
+from pilotboat.runtime.batcher import Bounds, stacked
 from pilotboat.runtime.model import Model
-from pilotboat.runtime.offload import offloaded
+from pilotboat.runtime.pace import measure
 from pilotboat.runtime.repository import Live, Repository, bundles
 from pilotboat.settings import Settings
 
@@ -33,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 UVICORN: dict[str, Any] = {
     "log_config": None,
+    "access_log": False,
+    "http": Protocol,
+    "proxy_headers": False,
     "server_header": False,
     "ws": "none",
     "lifespan": "on",
@@ -45,9 +51,11 @@ def build(settings: Settings) -> App:
     """The ASGI application that `settings` describe."""
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
+    bounds = Bounds(settings.batch_rows, settings.batch_wait_ms / 1000)
+
     def wrap(model: Model) -> Live:
         reader = Reader(model.schema, settings.unknown_fields, settings.max_text)
-        return Live(model, reader, offloaded(model, executor))
+        return Live(model, reader, *stacked(model, measure(model), executor, bounds))
 
     repository = Repository(
         settings.repository,
@@ -69,7 +77,13 @@ def build(settings: Settings) -> App:
         on_start=start,
         on_stop=lambda: executor.shutdown(wait=True),
     )
-    return Access(_uncut(app))
+    log = _access_log() if settings.log_level in ("info", "debug") else None
+    return Access(_uncut(app), log, app.quick)
+
+
+def _access_log() -> Lines:
+    """One line a request on standard output: JSON, or words where a person is looking."""
+    return Lines(sys.stdout.buffer, readable=sys.stdout.isatty())
 
 
 def _uncut(app: App) -> App:
@@ -121,7 +135,7 @@ def configure_logging(level: str) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Raise `EnvironmentFault` for what would stop the server, before it starts."""
+    """Raise `EnvironmentFault` for what would stop the server, before it starts; warn of the rest."""
     for _ in bundles(Path(settings.repository)):
         break
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -137,6 +151,19 @@ def check(settings: Settings) -> None:
                 code="port-unavailable",
                 hint="Choose another with --port, or stop what holds it.",
             ) from error
+    _check_processors(settings.workers)
+
+
+def _check_processors(workers: int) -> None:
+    """Warn where the workers have less than a processor between them: each answer waits for it."""
+    limit = cpu_limit()
+    if limit is not None and limit < 1:
+        fewer = "" if workers == 1 else f" The {workers} workers share it: one would do."
+        logger.warning(
+            "Only %.2g of a processor is allowed here: starting and answering take long.%s",
+            limit,
+            fewer,
+        )
 
 
 def run(settings: Settings, *, reload: bool = False) -> None:

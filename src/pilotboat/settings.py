@@ -67,6 +67,18 @@ class Settings(BaseSettings):
         ge=1,
         description="longest text of one input, in characters",
     )
+    batch_rows: int = Field(
+        64,
+        ge=1,
+        le=10_000,
+        description="most rows of concurrent requests that are answered together; 1: never",
+    )
+    batch_wait_ms: float = Field(
+        2.0,
+        ge=0,
+        le=1000,
+        description="longest that a slow model's request waits for others, in milliseconds",
+    )
     unknown_fields: Literal["refuse", "ignore"] = Field(
         "refuse",
         description="what happens to fields that the model does not know: refuse or ignore",

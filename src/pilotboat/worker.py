@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
 
+from pilotboat.protocol import Protocol
+
 
 class Worker(UvicornWorker):  # type: ignore[misc]  # its package has no types
     """uvicorn with uvloop and httptools, under gunicorn.
@@ -17,10 +19,12 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # its package has no types
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Protocol,
+        "proxy_headers": False,
         "lifespan": "on",
         "ws": "none",
         "server_header": False,
+        "access_log": False,
     }
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

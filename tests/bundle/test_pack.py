@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessClassifier
 
 import pilotboat
 from pilotboat.bundle.manifest import BASELINE, GOLDEN, PARITY
@@ -20,6 +22,7 @@ from pilotboat.bundle.sandbox import Limits, environment
 from pilotboat.errors import (
     ArtifactError,
     BundleError,
+    CompileError,
     DataError,
     LimitHitError,
     PilotboatError,
@@ -91,9 +94,9 @@ def test_a_file_becomes_a_bundle(artifact: Path, rows_file: Path, tmp_path: Path
         artifact, rows_file, "survived", repository=tmp_path, progress=steps.append
     )
     assert bundle.path == tmp_path / "ferry-model" / "1"
-    assert (bundle.name, bundle.version, bundle.engine) == ("ferry-model", "1", "sklearn")
+    assert (bundle.name, bundle.version, bundle.engine) == ("ferry-model", "1", "plan")
     assert {one.name for one in bundle.path.iterdir()} == {
-        "bundle.json", "schema.json", "model.skops", GOLDEN, BASELINE, PARITY,
+        "bundle.json", "schema.json", "plan.json", "arrays", GOLDEN, BASELINE, PARITY,
     }  # fmt: skip
     told = bundle.manifest.provenance
     assert told["artifact"]["file"] == artifact.name
@@ -104,7 +107,34 @@ def test_a_file_becomes_a_bundle(artifact: Path, rows_file: Path, tmp_path: Path
     rows = passengers().drop(columns="survived")[:50]
     given = pilotboat.load(bundle.path).predict(rows)
     assert given.probabilities is not None
-    assert np.array_equal(given.probabilities, fitted().predict_proba(rows))
+    assert np.allclose(given.probabilities, fitted().predict_proba(rows), rtol=1e-12, atol=0)
+
+
+def test_what_is_compiled_is_the_users_choice(tmp_path: Path) -> None:
+    model, data = fitted(), passengers()
+    asked: dict[str, Any] = {"target": "survived", "repository": tmp_path}
+    plan = pilotboat.pack(model, data, name="a", engine="plan", **asked)
+    kept = pilotboat.pack(model, data, name="b", engine="sklearn", **asked)
+    assert (plan.engine, kept.engine) == ("plan", "sklearn")
+    assert (kept.path / "model.skops").exists()
+    assert not (kept.path / "plan.json").exists()
+    assert not (plan.path / "model.skops").exists()
+    proof = json.loads((plan.path / PARITY).read_text())["plan"]
+    assert (proof["labels_wrong"], proof["rows"] > 1000) == (0, True)
+
+
+def test_what_is_not_compiled_says_why(tmp_path: Path) -> None:
+    model = fitted(GaussianProcessClassifier())
+    notes: list[str] = []
+    bundle = pilotboat.pack(
+        model, passengers(), "survived", repository=tmp_path, notes=notes.append
+    )
+    assert bundle.engine == "sklearn"
+    assert any("GaussianProcessClassifier" in note and "not compiled" in note for note in notes)
+    assert "not on the list" in json.loads((bundle.path / PARITY).read_text())["not_compiled"]
+    with pytest.raises(CompileError, match="gaussianprocessclassifier"):
+        pilotboat.pack(model, passengers(), "survived", repository=tmp_path, engine="plan")
+    assert not (tmp_path / "model" / "2").exists()
 
 
 def test_a_file_and_rows_in_hand(artifact: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.factories import damaged, fitted, pack_brittle
 def test_a_bundle_is_told_to_people(pilotboat: Command, titanic: Path) -> None:
     said = pilotboat("inspect", titanic / "titanic" / "1")
     assert said.code == 0
-    assert said.out.startswith("titanic 1\n  engine       sklearn\n  digest       ")
+    assert said.out.startswith("titanic 1\n  engine       plan\n  digest       ")
     for words in ("golden rows answered alike", "one of female, male", "may be null", "not read"):
         assert words in said.out
 
@@ -29,7 +29,7 @@ def test_a_model_s_directory_means_its_newest_version(pilotboat: Command, titani
 
 def test_a_bundle_is_told_to_programs(pilotboat: Command, titanic: Path) -> None:
     told = json.loads(pilotboat("inspect", titanic / "titanic", "--json").out)
-    assert (told["name"], told["version"], told["engine"]) == ("titanic", "1", "sklearn")
+    assert (told["name"], told["version"], told["engine"]) == ("titanic", "1", "plan")
     assert len(told["digest"]) == 64
     assert told["schema"]["inputs"][0]["name"] == "pclass"
     assert told["proof"]["labels_wrong"] == 0

@@ -29,7 +29,7 @@ def test_an_artifact_becomes_a_bundle(pilotboat: Command, artifact: Path) -> Non
     options = ["--data", artifact.with_name("rows.csv"), "--target", "survived"]
     said = pilotboat("pack", artifact, *options, "--repository", home)
     assert said.code == 0, said.err
-    assert said.out == f"{home / 'titanic' / '1'}  (titanic 1, engine sklearn)\n"
+    assert said.out == f"{home / 'titanic' / '1'}  (titanic 1, engine plan)\n"
     assert "publishing …" in said.err
     assert package.load(home / "titanic").predict([RECORD]).version == "1"
     told = json.loads(pilotboat("pack", artifact, *options, "--repository", home, "--json").out)

@@ -141,7 +141,7 @@ def test_a_damaged_bundle_is_refused_while_the_others_serve(titanic: Path, tmp_p
         assert asked.status_code == 503
         said = server.stop()
     assert "broken 1 is not served: 'golden.jsonl' is not the file that was packed" in said
-    assert "titanic 1 is served by sklearn, the default" in said
+    assert "titanic 1 is served by plan, the default" in said
     assert "Traceback" not in said
 
 

@@ -80,7 +80,7 @@ def test_only_the_stage_of_the_tests_gets_them() -> None:
 
 
 def test_the_build_of_the_tests_is_not_the_default() -> None:
-    assert "--target" not in (DOCKER / "build.sh").read_text(encoding="utf-8")
+    assert "${TARGET:-production}" in (DOCKER / "build.sh").read_text(encoding="utf-8")
     assert "--target test" in (DOCKER / "test.sh").read_text(encoding="utf-8")
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_the_root_shows_people_a_page(models: Path) -> None:
 def test_the_repository_is_opened_first_and_all_is_closed_last(tmp_path: Path) -> None:
     seen: list[str] = []
     repository = Repository(tmp_path, wrap=lambda _model: pytest.fail("there is no model"))
-    app = create_app(
+    door = create_app(
         repository,
         Limits(),
         max_text=1,
@@ -60,6 +61,7 @@ def test_the_repository_is_opened_first_and_all_is_closed_last(tmp_path: Path) -
     assert seen == []
 
     async def live() -> None:
+        app: Any = door.app
         async with app.router.lifespan_context(app):
             seen.append("running")
 

@@ -10,14 +10,30 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 import pilotboat
-from pilotboat.http.native import label_key, plural, singular
+from pilotboat.bundle.archive import Bundle
+from pilotboat.bundle.manifest import Manifest
+from pilotboat.http.native import label_key, written
 from pilotboat.prediction import Prediction
+from pilotboat.runtime.model import Model
+from pilotboat.schema import Field, Schema
 from tests.factories import RECORD, Server
 from tests.http.wire import inside
 
 
-def made(labels: Any, shares: Any = None, classes: Any = None) -> Prediction:
-    return Prediction(np.array(labels), shares, classes, "model", "1")
+def made(labels: Any, shares: Any = None, classes: Any = None) -> tuple[Prediction, Model]:
+    """An answer, and a model that could have given it."""
+    outputs = (Field("prediction", "category", categories=classes),)
+    manifest = Manifest("model", "1", "plan", {})
+    model = Model(Bundle(Path(), manifest, Schema((), outputs), ""), never)
+    return Prediction(np.array(labels), shares, classes, "model", "1"), model
+
+
+def never(_rows: Any) -> Any:
+    raise AssertionError("nothing is asked")
+
+
+def told(answer: tuple[Prediction, Model], *, single: bool) -> Any:
+    return json.loads(written(*answer, "x", single=single))
 
 
 @pytest.mark.parametrize(
@@ -30,11 +46,12 @@ def test_a_label_is_a_key_as_json_writes_it(label: Any, key: str) -> None:
 def test_a_classifier_answers_with_a_probability_for_each_label() -> None:
     shares = np.array([[0.25, 0.75], [1.0, 0.0]])
     answer = made([True, False], shares, (False, True))
-    assert plural(answer) == {
+    who = {"model": "model", "version": "1", "id": "x"}
+    assert told(answer, single=False) == who | {
         "predictions": [True, False],
         "probabilities": [{"false": 0.25, "true": 0.75}, {"false": 1.0, "true": 0.0}],
     }
-    assert singular(answer) == {
+    assert told(answer, single=True) == who | {
         "prediction": True,
         "probabilities": {"false": 0.25, "true": 0.75},
     }
@@ -42,8 +59,9 @@ def test_a_classifier_answers_with_a_probability_for_each_label() -> None:
 
 def test_several_targets_are_a_list_for_each_row() -> None:
     answer = made([[1.0, 2.0], [3.0, 4.0]])
-    assert plural(answer) == {"predictions": [[1.0, 2.0], [3.0, 4.0]]}
-    assert singular(answer) == {"prediction": [1.0, 2.0]}
+    many, one = (told(answer, single=single) for single in (False, True))
+    assert (many["predictions"], one["prediction"]) == ([[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0])
+    assert "probabilities" not in many
 
 
 def test_one_record_and_a_list_of_it_are_answered_alike(fleet: Server) -> None:
@@ -103,7 +121,7 @@ def test_a_model_is_described_with_its_schema(fleet: Server, path: str) -> None:
     told = fleet.client.get(path).json()
     assert told["name"] == "titanic"
     assert told["ready"] is True
-    assert (told["version"], told["versions"], told["engine"]) == ("1", ["1"], "sklearn")
+    assert (told["version"], told["versions"], told["engine"]) == ("1", ["1"], "plan")
     assert told["default"] is True
     assert len(told["digest"]) == 64
     assert [field["name"] for field in told["inputs"]] == list(RECORD)

@@ -109,8 +109,14 @@ def inside(**settings: Any) -> Iterator[Callable[..., httpx.Response]]:
 def routes() -> set[tuple[str, str]]:
     """Every route of the application: its path, without the kinds of its parts, and its method."""
     nothing = Repository("nowhere", wrap=never)
-    app = create_app(nothing, Limits(), max_text=1, on_start=print, on_stop=print)
-    return {
+    door = create_app(nothing, Limits(), max_text=1, on_start=print, on_stop=print)
+    app: Any = door.app
+    hot = {
+        ("/predict", "POST"),
+        *((f"/v1/models/{{model}}{more}:predict", "POST") for more in ("", "/versions/{version}")),
+    }
+    assert all(door.find(path) for path, _ in hot)
+    return hot | {
         (re.sub(r":\w+}", "}", route.path), method)
         for route in app.routes
         if isinstance(route, Route)

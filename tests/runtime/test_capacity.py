@@ -7,6 +7,7 @@ import pytest
 from pilotboat.errors import EnvironmentFault
 from pilotboat.runtime import capacity
 from pilotboat.runtime.capacity import MIB
+from tests.factories import pack_titanic
 
 
 def test_too_little_memory_is_said_before_anything_is_loaded(titanic: Path) -> None:
@@ -26,6 +27,11 @@ def test_the_need_grows_with_workers_and_models(titanic: Path, tmp_path: Path) -
     assert capacity.needed(titanic, 2) > capacity.needed(titanic, 1) > capacity.needed(tmp_path, 1)
 
 
+def test_scikit_learn_needs_more_than_a_plan(titanic: Path, tmp_path: Path) -> None:
+    pack_titanic(tmp_path, engine="sklearn")
+    assert capacity.needed(tmp_path, 1) > 2 * capacity.needed(titanic, 1)
+
+
 def test_a_damaged_manifest_is_left_to_whoever_opens_it(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text("{")
-    assert capacity.needed(tmp_path, 1) == capacity.WORKER["onnx"]
+    assert capacity.needed(tmp_path, 1) == capacity.WORKER["plan"]

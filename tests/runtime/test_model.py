@@ -23,7 +23,7 @@ from pilotboat.rows import Rows
 from pilotboat.runtime import model as module
 from pilotboat.runtime.model import Model, load
 from pilotboat.schema import Schema
-from tests.factories import RECORD, fitted, passengers
+from tests.factories import RECORD, fitted, pack_titanic, passengers
 
 OTHER: dict[str, Any] = RECORD | {"sex": "male", "age": None, "pclass": 3}
 
@@ -47,8 +47,8 @@ def answering(model: Model, answer: Any) -> Model:
 
 def test_what_a_model_says_of_itself(titanic_model: Model, titanic: Path) -> None:
     assert (titanic_model.name, titanic_model.version) == ("titanic", "1")
-    assert titanic_model.engine == "sklearn"
-    assert repr(titanic_model) == "<Model titanic 1, engine sklearn>"
+    assert titanic_model.engine == "plan"
+    assert repr(titanic_model) == "<Model titanic 1, engine plan>"
     assert [one.name for one in titanic_model.schema.inputs] == [
         "pclass", "sex", "age", "fare", "embarked",
     ]  # fmt: skip
@@ -174,12 +174,14 @@ def test_no_bundle(tmp_path: Path) -> None:
 def test_another_scikit_learn(
     titanic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bundle = pack_titanic(tmp_path, engine="sklearn")
     monkeypatch.setattr(module, "version", lambda _: "0.99.1")
     with pytest.raises(BundleError, match=r"0\.99\.1 is installed") as caught:
-        load(titanic / "titanic")
+        load(bundle.path)
     assert caught.value.code == "version-mismatch"
     assert "pip install" in caught.value.hint
-    assert load(titanic / "titanic", allow_version_skew=True).name == "titanic"
+    assert load(bundle.path, allow_version_skew=True).name == "titanic"
+    assert load(titanic / "titanic").engine == "plan", "a plan needs no scikit-learn at all"
 
 
 def test_a_model_that_cannot_be_opened(titanic: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ def test_names_that_are_not_there(several: Path) -> None:
 def test_a_broken_version_is_refused_and_the_older_serves(
     several: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (several / "titanic" / "10" / "model.skops").write_bytes(b"")
+    (several / "titanic" / "10" / "plan.json").write_bytes(b"")
     with caplog.at_level(logging.ERROR):
         repository = opened(several)
     assert "titanic 10 is not served" in caplog.text
@@ -156,10 +156,10 @@ def test_a_broken_version_is_refused_and_the_older_serves(
 
 
 def test_a_model_without_a_version_that_verifies(several: Path) -> None:
-    (several / "boats" / "1" / "model.skops").unlink()
+    (several / "boats" / "1" / "plan.json").unlink()
     repository = opened(several)
     assert not repository.is_ready
-    assert "lacks 'model.skops'" in repository.not_ready["boats"]
+    assert "lacks 'plan.json'" in repository.not_ready["boats"]
     with pytest.raises(ModelNotReadyError):
         repository.choose("boats")
     assert repository.choose("titanic").model.name == "titanic"

@@ -26,6 +26,9 @@ from pilotboat.schema import Schema
 MAX_JSON = 64 * 2**20
 CHUNK = 2**20
 
+FOLDERS = ("arrays", "code")
+"""What a bundle may hold beside files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -122,13 +125,13 @@ def _verify(directory: Path, manifest: Manifest) -> None:
 
 
 def _files(directory: Path, prefix: str = "") -> Iterator[str]:
-    """The names of the regular files; anything that is neither that nor `code/` is refused."""
+    """The names of the regular files; anything that is neither that nor in `FOLDERS` is refused."""
     with os.scandir(directory) as found:
         entries = list(found)
     for entry in entries:
         name = prefix + entry.name
-        if name == "code" and entry.is_dir(follow_symlinks=False):
-            yield from _files(directory / entry.name, "code/")
+        if name in FOLDERS and entry.is_dir(follow_symlinks=False):
+            yield from _files(directory / entry.name, f"{name}/")
         elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
             yield name
         else:
@@ -207,7 +210,7 @@ def publish(path: Path, home: Path, version: str) -> Path | None:
 
     The files are on disk before the name is, and the rename is atomic.
     """
-    for name in [*_files(path), *(["code"] if (path / "code").is_dir() else []), "."]:
+    for name in [*_files(path), *(one for one in FOLDERS if (path / one).is_dir()), "."]:
         _sync(path / name)
     target = home / version
     try:

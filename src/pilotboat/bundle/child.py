@@ -101,9 +101,9 @@ def _pack(task: dict[str, Any], progress: Progress) -> dict[str, Any]:
     model = resolve("pilotboat.formats:load")(
         path, trust=source.trust, code=source.code, allow_version_skew=source.allow_version_skew
     )
-    engine = "onnx" if sniffed.format == "onnx" else "sklearn"
+    library = "onnx" if sniffed.format == "onnx" else "sklearn"
     bundle, notes = resolve("pilotboat.bundle.pack:pack_loaded")(
-        engine, model, data, source, progress
+        library, model, data, source, progress
     )
     return {"path": str(bundle.path), "notes": list(notes)}
 

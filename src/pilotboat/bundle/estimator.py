@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from pilotboat.bundle import golden, training
+from pilotboat.bundle import compiled, golden, training
 from pilotboat.bundle.data import as_frame
 from pilotboat.bundle.infer import Inferred, infer, widened, with_outputs
 from pilotboat.bundle.probe import probe
@@ -45,8 +45,17 @@ def put(estimator: Any, data: Any, draft: Path, source: Source, progress: Progre
         numbers, given = training.record(draft, rows, ask(schema), real=frame is not None)
         if frame is not None:
             _compare(estimator, frame.iloc[numbers], schema, given)
-    progress("saving the model with skops")
-    return Made(schema, _save(estimator, draft, source), inferred.notes)
+    made = compiled.put(estimator, rows, draft, source, progress)
+    if isinstance(made, str):
+        progress("saving the model with skops")
+        untrusted = _save(estimator, draft, source)
+        notes = (
+            (*inferred.notes, f"not compiled, scikit-learn answers: {made}")
+            if made
+            else inferred.notes
+        )
+        return Made(schema, "sklearn", untrusted, notes, {"not_compiled": made} if made else {})
+    return Made(schema, "plan", (), inferred.notes, {"plan": made.to_json()})
 
 
 def _asker(estimator: Any) -> Any:

@@ -41,4 +41,4 @@ def put(model: bytes, data: Any, draft: Path, source: Source, progress: Progress
         )
     progress("recording golden rows")
     training.record(draft, rows, answer, real=frame is not None)
-    return Made(schema)
+    return Made(schema, "onnx")

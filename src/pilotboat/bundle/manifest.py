@@ -23,7 +23,7 @@ PARITY = "parity.json"
 
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
-FILE = re.compile(r"(code/)?[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+FILE = re.compile(r"(code/|arrays/)?[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)

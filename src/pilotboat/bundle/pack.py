@@ -1,7 +1,7 @@
 """Artifact -> bundle, the steps in order.
 
-load → schema → probe → golden rows → baseline → write → open with the engine that will serve →
-answer the golden rows → publish. A file goes through all of them in a process of its own
+load → schema → probe → golden rows → baseline → compile and prove → write → open with the engine that
+will serve → answer the golden rows → publish. A file goes through all of them in a process of its own
 (`sandbox`); an estimator handed over in Python is packed where it is.
 """
 
@@ -29,7 +29,8 @@ from pilotboat.imports import resolve
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "skops", "onnxruntime")
 
 PUTTERS = {"sklearn": "pilotboat.bundle.estimator:put", "onnx": "pilotboat.bundle.graph:put"}
-"""What puts a loaded model into a draft, by the engine that will serve it."""
+"""What puts a loaded model into a draft, by the library that it was loaded with."""
+ENGINES = ("auto", "plan", "sklearn")
 
 
 def pack(
@@ -57,6 +58,8 @@ def pack(
     target: the column of `data` that is predicted.
     name: the model's name; default: the file's name, or "model".
     repository: the directory of models; the bundle is written to `repository/name/version`.
+    engine: "plan" for a model that must be compiled, "sklearn" for one that must not; "auto"
+        compiles it where that is proved to answer alike.
     types: types for single columns, as `{"age": "integer"}`, where the inferred ones do not fit.
     code: Python files with classes or functions that the model needs; goes with `trust`.
     trust: load an artifact although it names code outside Pilotboat's own list.
@@ -66,13 +69,15 @@ def pack(
 
     Raises a `PilotboatError` that says what to do.
     """
-    if engine not in ("auto", "sklearn"):
-        raise UsageError(f"There is no engine '{engine}'.", hint="Engines are: auto, sklearn.")
+    if engine not in ENGINES:
+        hint = f"Engines are: {', '.join(ENGINES)}."
+        raise UsageError(f"There is no engine '{engine}'.", hint=hint)
     is_file = isinstance(estimator, str | os.PathLike)
     source = Source(
         name=model_name(name, Path(estimator).name if is_file else "model"),
         repository=Path(repository),
         target=target,
+        engine=engine,
         types=dict(types or {}),
         code=tuple(Path(one) for one in code),
         trust=trust,
@@ -102,22 +107,22 @@ def model_name(name: str | None, file: str) -> str:
 
 
 def pack_loaded(
-    engine: str, model: Any, data: Any, source: Source, progress: Progress
+    library: str, model: Any, data: Any, source: Source, progress: Progress
 ) -> tuple[Bundle, tuple[str, ...]]:
     """Pack what is in memory already: the bundle, and notes on what could not be known."""
     with archive.draft(source.repository, source.name) as draft:
-        made: Made = resolve(PUTTERS[engine])(model, data, draft, source, progress)
+        made: Made = resolve(PUTTERS[library])(model, data, draft, source, progress)
         archive.write_json(draft / SCHEMA, made.schema.to_json())
         progress("opening it as a server will, and answering the golden rows")
-        answer = open_model(engine, draft, made.schema, trust=bool(made.untrusted))
+        answer = open_model(made.engine, draft, made.schema, trust=bool(made.untrusted))
         proof = golden.verify(draft, made.schema, answer)
-        archive.write_json(draft / PARITY, {"engine": engine} | proof)
+        archive.write_json(draft / PARITY, {"engine": made.engine} | proof | dict(made.proof))
         progress("publishing")
-        path = _publish(draft, engine, made, source)
+        path = _publish(draft, made, source)
     return archive.open_bundle(path), made.notes
 
 
-def _publish(draft: Path, engine: str, made: Made, source: Source) -> Path:
+def _publish(draft: Path, made: Made, source: Source) -> Path:
     home = source.repository / source.name
     number = max(archive.versions(home), default=0) + 1
     files = archive.digests(draft)
@@ -125,7 +130,7 @@ def _publish(draft: Path, engine: str, made: Made, source: Source) -> Path:
         manifest = Manifest(
             name=source.name,
             version=str(number),
-            engine=engine,
+            engine=made.engine,
             files=files,
             untrusted=made.untrusted,
             written_with=written_with(),

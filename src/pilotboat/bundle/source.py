@@ -17,13 +17,14 @@ Progress = Callable[[str], None]
 class Source:
     """Where a model comes from and where it goes, and what the user said about it.
 
-    types: types stated for single columns. code: Python files that the model needs.
+    engine: "auto", or the one that must answer. types: types stated for single columns. code: Python files that the model needs.
     trust: the user vouches for the artifact and the code. artifact, data: provenance.
     """
 
     name: str
     repository: Path
     target: str | None = None
+    engine: str = "auto"
     types: Mapping[str, str] = field(default_factory=dict)
     code: tuple[Path, ...] = ()
     trust: bool = False
@@ -34,8 +35,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was put into a draft. untrusted: what a deployer must vouch for."""
+    """What was put into a draft.
+
+    engine: what answers. untrusted: what a deployer must vouch for. proof: of a plan, how it was
+    compared with scikit-learn; of a model that is none, why.
+    """
 
     schema: Schema
+    engine: str
     untrusted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    proof: Mapping[str, Any] = field(default_factory=dict)

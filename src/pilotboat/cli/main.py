@@ -29,6 +29,7 @@ EXITS: dict[type[PilotboatError], int] = {
     errors.RowsError: 3,
     errors.DataError: 3,
     errors.ArtifactError: 3,
+    errors.CompileError: 3,
     errors.BundleError: 3,
     errors.ModelError: 3,
     errors.EnvironmentFault: 4,

@@ -39,10 +39,10 @@ Examples:
 )
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "sklearn"]),
+    type=click.Choice(["auto", "plan", "sklearn"]),
     default="auto",
     show_default=True,
-    help="What answers.",
+    help="What answers: a compiled plan, scikit-learn, or the plan where it is proved (auto).",
 )
 @click.option(
     "--types",

@@ -24,7 +24,9 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("input", metavar="INPUT", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument(
+    "input", metavar="INPUT", type=click.Path(path_type=Path, allow_dash=True, readable=False)
+)
 @click.option(
     "-o",
     "--output",

@@ -21,6 +21,7 @@ Answer = Callable[[Rows], tuple[NDArray[Any], NDArray[np.float64] | None]]
 """n rows -> predictions of shape (n,) or (n, targets), and probabilities of shape (n, classes)."""
 
 ENGINES = {
+    "plan": "pilotboat.engines.plan:open_model",
     "sklearn": "pilotboat.engines.sklearn:open_model",
     "onnx": "pilotboat.engines.onnx:open_model",
 }

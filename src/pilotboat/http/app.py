@@ -17,6 +17,7 @@ import pilotboat
 from pilotboat.errors import PilotboatError
 from pilotboat.http import native, openapi, pages, probes, problems
 from pilotboat.http.body import Limits
+from pilotboat.http.door import Door
 from pilotboat.runtime.repository import Repository
 
 
@@ -28,7 +29,7 @@ def create_app(
     unknown_fields: str = "refuse",
     on_start: Callable[[], None],
     on_stop: Callable[[], None],
-) -> FastAPI:
+) -> Door:
     """The application over `repository`. on_start opens it, before the first request is taken."""
 
     @asynccontextmanager
@@ -70,10 +71,10 @@ def create_app(
         },
     )
     app.router.routes[:] = [
-        *native.routes(repository, limits),
+        *native.routes(repository),
         *probes.routes(repository),
         *pages.routes(),
         Route("/openapi.json", described, methods=["GET"]),
         Route("/", home, methods=["GET"]),
     ]
-    return app
+    return Door(app, [native.finder(repository, limits)])

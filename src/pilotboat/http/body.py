@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from codecs import BOM_UTF8
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -19,14 +19,13 @@ from pilotboat.errors import (
     NotAcceptableError,
     TooLargeError,
 )
-from pilotboat.operations.access import Receive, Scope
+from pilotboat.operations.access import Headers, Receive, Scope
 from pilotboat.rows import pointer
 
 DEPTH = 32
 JSON = "application/json"
 BRACKETS = b"[]{}"
 NO_BRACKETS = bytes(set(range(256)) - set(BRACKETS))
-Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Limits:
     rows: int = 10_000
 
 
-async def document(scope: Scope, receive: Receive, limits: Limits) -> Any:
-    """The JSON document that the request carries.
+async def read(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    """The body of a request whose headers promise what `decode` takes.
 
     Raises `MediaTypeError`, `NotAcceptableError`, `ExpectationError`, `TooLargeError`, `BodyError`.
     """
@@ -46,14 +45,26 @@ async def document(scope: Scope, receive: Receive, limits: Limits) -> Any:
     if declared > limits.body:
         raise _too_large(limits.body, declared)
     raw = await _read(receive, limits.body)
-    if not raw and any(name == b"upgrade" for name, _ in scope["headers"]):
+    _check_upgrade(scope["headers"], raw)
+    return raw
+
+
+def check(headers: Headers, raw: bytes, limits: Limits) -> None:
+    """The same for a body that is there: raise where the request is not acceptable."""
+    check_headers(headers)
+    if len(raw) > limits.body:
+        raise _too_large(limits.body, len(raw))
+    _check_upgrade(headers, raw)
+
+
+def _check_upgrade(headers: Headers, raw: bytes) -> None:
+    if not raw and any(name == b"upgrade" for name, _ in headers):
         # HTTP parsers take what follows such a request for another protocol, so it never gets here.
         raise BodyError(
             "This server speaks HTTP/1.1 and upgrades to no other protocol.",
             code="upgrade-not-supported",
             hint="Send the request without the header Upgrade.",
         )
-    return decode(raw)
 
 
 def check_headers(headers: Headers) -> int:
@@ -61,11 +72,11 @@ def check_headers(headers: Headers) -> int:
     length, accepts = 0, []
     for name, value in headers:
         if name == b"content-type":
-            check_media_type(value.decode("latin-1"))
+            check_media_type(value)
         elif name == b"content-length":
             length = int(value) if value.isdigit() else 0
         elif name == b"accept":
-            accepts.append(value.decode("latin-1"))
+            accepts.append(value)
         elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
             raise MediaTypeError(
                 "This content encoding is not understood.",
@@ -75,13 +86,15 @@ def check_headers(headers: Headers) -> int:
             )
         elif name == b"expect" and value.strip().lower() != b"100-continue":
             raise ExpectationError("The only expectation met here is 100-continue.")
-    check_accept(",".join(accepts))
+    if accepts:
+        check_accept(b",".join(accepts))
     return length
 
 
-def check_media_type(value: str) -> None:
+@lru_cache(maxsize=256)
+def check_media_type(value: bytes) -> None:
     """A missing content type is taken as JSON; another one is refused."""
-    media_type, *parameters = (part.strip().lower() for part in value.split(";"))
+    media_type, *parameters = (part.strip().lower() for part in value.decode("latin-1").split(";"))
     subtype_is_json = media_type.startswith("application/") and media_type.endswith("+json")
     if media_type not in ("", JSON) and not subtype_is_json:
         raise MediaTypeError(
@@ -98,9 +111,11 @@ def check_media_type(value: str) -> None:
             )
 
 
-def check_accept(value: str) -> None:
+@lru_cache(maxsize=256)
+def check_accept(value: bytes) -> None:
     """Refuse a caller that takes no JSON in answer. The nearest of its media ranges decides."""
-    weights = dict(map(_weighed, value.lower().split(","))) if value.strip(" ,") else {JSON: "1"}
+    ranges = value.decode("latin-1").lower()
+    weights = dict(map(_weighed, ranges.split(","))) if ranges.strip(" ,") else {JSON: "1"}
     nearest = next(
         (weights[name] for name in (JSON, "application/*", "*/*") if name in weights), ""
     )
@@ -199,6 +214,8 @@ def _too_deep() -> BodyError:
 
 def _check_depth(raw: bytes, value: Any) -> None:
     """Peel the brackets level by level, all at once: what is left is deep, or brackets in text."""
+    if raw.count(b"{") + raw.count(b"[") <= DEPTH:
+        return
     brackets = raw.translate(None, NO_BRACKETS)
     for _ in range(DEPTH):
         if not brackets:

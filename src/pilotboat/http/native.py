@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import re
+from functools import lru_cache
+from http import HTTPStatus
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -13,15 +17,21 @@ from starlette.routing import BaseRoute, Route
 
 from pilotboat.errors import Fault, NotFiniteError, RefusedError, RowsError, TooLargeError
 from pilotboat.http import body
-from pilotboat.operations.access import Receive, Scope, Send
+from pilotboat.http.door import Endpoint, Find
+from pilotboat.operations.access import Facts, Headers, Receive, Reply, Scope, Send
 from pilotboat.prediction import Call, Prediction
 from pilotboat.rows import Place, Rows, nearest, pointer
 from pilotboat.rows.cells import describe
+from pilotboat.runtime.model import Model
 from pilotboat.runtime.repository import Live, Repository
 from pilotboat.schema import Field, Value
 
 INSTANCES = "instances"
-Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
+PREDICT = re.compile(r"/v1/models/([^:/]+|[^:]*[^:/])(?:/versions/([^:]*[^:/]))?:predict")
+MANY = 500
+"""So many rows take about a millisecond to write."""
+LARGE = 2**16
+"""A body of so many bytes takes about a millisecond to read: that leaves the event loop."""
 
 
 class NameConvertor(StringConvertor):
@@ -30,9 +40,8 @@ class NameConvertor(StringConvertor):
     regex = "[^:]*[^:/]"
 
 
-def routes(repository: Repository, limits: body.Limits) -> list[BaseRoute]:
-    """The routes of this dialect."""
-    predict = Predictor(repository, limits)
+def routes(repository: Repository) -> list[BaseRoute]:
+    """The routes of this dialect that only read."""
 
     async def models(_request: Request) -> Response:
         return answered({"models": repository.names})
@@ -44,36 +53,95 @@ def routes(repository: Repository, limits: body.Limits) -> list[BaseRoute]:
     register_url_convertor("name", NameConvertor())
     named, versioned = "/v1/models/{model:name}", "/v1/models/{model}/versions/{version:name}"
     return [
-        Route("/predict", predict, methods=["POST"]),
         Route("/v1/models", models, methods=["GET"]),
-        Route(f"{versioned}:predict", predict, methods=["POST"]),
-        Route(f"{named}:predict", predict, methods=["POST"]),
         Route(versioned, model, methods=["GET"]),
         Route(named, model, methods=["GET"]),
     ]
 
 
-class Predictor:
-    """The endpoint of every predict route: bytes in, one prediction, bytes out."""
+def finder(repository: Repository, limits: body.Limits) -> Find:
+    """What answers the predict routes of this dialect, by their path."""
 
-    def __init__(self, repository: Repository, limits: body.Limits) -> None:
+    def find(path: str) -> Endpoint | None:
+        if path == "/predict":
+            return Predictor(repository, limits)
+        named = PREDICT.fullmatch(path)
+        return None if named is None else Predictor(repository, limits, named[1], named[2])
+
+    return find
+
+
+class Predictor:
+    """A predict route: bytes in, one prediction, bytes out.
+
+    name, version: those in its path; without a name it is /predict, which takes one record too.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        limits: body.Limits,
+        name: str | None = None,
+        version: str | None = None,
+    ) -> None:
         self.repository = repository
         self.limits = limits
+        self.name, self.version = name, version
+
+    def quick(self, headers: Headers, raw: bytes, facts: Facts) -> Reply | None:
+        """The answer to one row, if it takes no waiting; None too where it is an error."""
+        try:
+            live = self.repository.choose(self.name, self.version)
+            if live.one is None or len(raw) >= LARGE:
+                return None
+            body.check(headers, raw, self.limits)
+            document = body.decode(raw)
+            single = self.name is None and not is_plural(document, live)
+            cells = live.reader.row(document if single else _only_instance(document))
+            if cells is None:
+                return None
+            label, shares = live.one(cells)
+        except Exception:  # noqa: BLE001 - it is raised anew where errors are answered
+            return None
+        if not _is_finite(label, shares):
+            return None
+        model = live.model
+        facts |= {"model": model.name, "version": model.version, "rows": 1}
+        raw = document_of([label], None if shares is None else [shares], model, facts["id"], single)
+        return HTTPStatus.OK, _headers(raw), raw
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        named = scope["path_params"]
-        live = self.repository.choose(named.get("model"), named.get("version"))
-        document = await body.document(scope, receive, self.limits)
-        single = not named and not is_plural(document, live)
-        rows = self.one(document, live) if single else self.many(document, live)
-        request_id = scope["state"]["id"]
+        live = self.repository.choose(self.name, self.version)
+        raw = await body.read(scope, receive, self.limits)
+        if len(raw) < LARGE:
+            rows, single = self.rows(raw, live)
+        else:
+            rows, single = await asyncio.to_thread(self.rows, raw, live)
+        state = scope["state"]
+        state["facts"] |= {
+            "model": live.model.name,
+            "version": live.model.version,
+            "rows": rows.count,
+        }
         try:
-            made = await live.predict(Call(rows, id=request_id))
+            made = await live.predict(Call(rows, id=state["id"]))
         except (RefusedError, NotFiniteError) as error:
             where = "" if single else pointer(INSTANCES, error.facts["row"])
             raise RowsError([Fault(where, error.code, error.detail)], rows=rows.count) from error
-        answer = singular(made) if single else plural(made)
-        await reply(send, answer | {"model": made.model, "version": made.version, "id": request_id})
+        if rows.count < MANY:
+            raw = written(made, live.model, state["id"], single=single)
+        else:
+            raw = await asyncio.to_thread(written, made, live.model, state["id"], single=single)
+        await send(
+            {"type": "http.response.start", "status": HTTPStatus.OK, "headers": _headers(raw)}
+        )
+        await send({"type": "http.response.body", "body": raw})
+
+    def rows(self, raw: bytes, live: Live) -> tuple[Rows, bool]:
+        """The rows in a body, and whether it is a single record."""
+        document = body.decode(raw)
+        single = self.name is None and not is_plural(document, live)
+        return (self.one(document, live) if single else self.many(document, live)), single
 
     def one(self, document: Any, live: Live) -> Rows:
         """The record that a document is."""
@@ -133,39 +201,53 @@ def _wrong_shape(where: str, expected: str, got: object) -> RowsError:
     return RowsError([Fault(where, "wrong-shape", f"expected {expected}, got {describe(got)}")])
 
 
+@lru_cache(maxsize=256)
+def label_keys(classes: tuple[Value, ...]) -> list[str]:
+    """Class labels as the keys of a JSON object."""
+    return [label_key(label) for label in classes]
+
+
 def label_key(label: Value) -> str:
     """A class label as the key of a JSON object: as JSON writes it, a text without its quotes."""
     return label if isinstance(label, str) else orjson.dumps(label).decode()
 
 
-def plural(made: Prediction) -> dict[str, Any]:
-    """`predictions` and, for a classifier, `probabilities`."""
-    answer: dict[str, Any] = {"predictions": made.predictions.tolist()}
-    if made.probabilities is not None and made.classes is not None:
-        keys = [label_key(label) for label in made.classes]
-        shares = made.probabilities.tolist()
-        answer["probabilities"] = [dict(zip(keys, row, strict=True)) for row in shares]
-    return answer
+def written(made: Prediction, model: Model, request_id: str, *, single: bool) -> bytes:
+    """The answer as JSON."""
+    shares = None if made.probabilities is None else made.probabilities.tolist()
+    return document_of(made.predictions.tolist(), shares, model, request_id, single)
 
 
-def singular(made: Prediction) -> dict[str, Any]:
-    """`prediction` and, for a classifier, `probabilities` of one row."""
-    many = plural(made)
-    answer: dict[str, Any] = {"prediction": many["predictions"][0]}
-    if "probabilities" in many:
-        answer["probabilities"] = many["probabilities"][0]
-    return answer
+def document_of(
+    labels: list[Any], shares: list[Any] | None, model: Model, request_id: str, single: bool
+) -> bytes:
+    """Predictions, and for a classifier probabilities, as JSON: of one row, or of several."""
+    answer: dict[str, Any] = {"prediction": labels[0]} if single else {"predictions": labels}
+    if shares is not None and model.schema.classes is not None:
+        keys = label_keys(model.schema.classes)
+        named = [dict(zip(keys, row, strict=True)) for row in shares]
+        answer["probabilities"] = named[0] if single else named
+    answer["model"], answer["version"], answer["id"] = model.name, model.version, request_id
+    return orjson.dumps(answer)
 
 
-async def reply(send: Send, answer: dict[str, Any]) -> None:
-    """Send 200 with `answer` as JSON."""
-    raw = orjson.dumps(answer)
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(raw)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": raw})
+def _headers(raw: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(raw))]
+
+
+def _only_instance(document: Any) -> Any:
+    """The row of `{"instances": [row]}`; None for anything else."""
+    if type(document) is dict and len(document) == 1:
+        rows = document.get(INSTANCES)
+        if type(rows) is list and len(rows) == 1:
+            return rows[0]
+    return None
+
+
+def _is_finite(label: Value | list[float], shares: list[float] | None) -> bool:
+    """Whether the numbers of an answer are finite; others are refused, with their row."""
+    numbers = label if shares is None else shares
+    return all(map(isfinite, numbers)) if isinstance(numbers, list) else isfinite(numbers)  # type: ignore[arg-type]
 
 
 def answered(value: Any) -> Response:

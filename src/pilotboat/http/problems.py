@@ -35,6 +35,7 @@ STATUS: dict[type[PilotboatError], int] = {
     errors.ModelFailedError: 500,
 }
 
+METHOD_NOT_ALLOWED = 405
 CODES = {404: "not-found", 405: "method-not-allowed"}
 PLACES = frozenset({"limit", "actual", "unit", "accepted", "line", "column", "pointer"})
 SHOWN = PLACES | {"model", "version", "models", "versions"}

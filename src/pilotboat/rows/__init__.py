@@ -10,12 +10,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from pilotboat.errors import MAX_FAULTS, Fault, RowsError
-from pilotboat.rows.cells import BadCellError, Cell, Column, cell_of, describe, expected, parser_of
+from pilotboat.rows.cells import (
+    MISS,
+    BadCellError,
+    Cell,
+    Column,
+    cell_of,
+    describe,
+    expected,
+    parser_of,
+)
 from pilotboat.schema import Schema, Value
 
 Place = Callable[[int, str], str]
@@ -46,6 +56,15 @@ class Rows:
         """The rows as JSON objects."""
         names = self.schema.names
         return [dict(zip(names, row, strict=True)) for row in zip(*self.columns, strict=True)]
+
+
+def joined(batch: Sequence[Rows]) -> Rows:
+    """The rows of several, which have one schema, one after another."""
+    columns = [
+        list(chain.from_iterable(parts))
+        for parts in zip(*(one.columns for one in batch), strict=True)
+    ]
+    return Rows(batch[0].schema, tuple(columns), sum(one.count for one in batch))
 
 
 def pointer(*parts: str | int) -> str:
@@ -91,6 +110,9 @@ class Reader:
         self.unknown = unknown
         self.cells = tuple(cell_of(field, max_text) for field in schema.inputs)
         self.parsers = tuple(parser_of(field) for field in schema.inputs)
+        self._quicks = tuple(
+            (field.name, cell.quick) for field, cell in zip(schema.inputs, self.cells, strict=True)
+        )
         self.allowed = frozenset((*schema.names, *schema.ignored))
 
     def records(self, records: Sequence[Any], place: Place = at_row) -> Rows:
@@ -98,6 +120,8 @@ class Reader:
 
         Raises `RowsError` with every fault.
         """
+        if len(records) == 1 and (cells := self.row(records[0])) is not None:
+            return Rows(self.schema, tuple([cell] for cell in cells), 1)
         names = self.schema.names
         try:
             if set(map(len, records)) == {len(names)} and set(map(type, records)) == {dict}:
@@ -107,6 +131,21 @@ class Reader:
         except (KeyError, TypeError):
             pass
         return self._checked(*self._gathered(records, place), place)
+
+    def row(self, record: Any) -> list[Value] | None:
+        """The usual single record as checked cells; None where it needs a closer look."""
+        if type(record) is not dict or len(record) != len(self._quicks):
+            return None
+        cells = []
+        try:
+            for name, quick in self._quicks:
+                cell = quick(record[name])
+                if cell is MISS:
+                    return None
+                cells.append(cell)
+        except KeyError:
+            return None
+        return cells
 
     def columns(self, columns: Mapping[str, Sequence[Any]], place: Place = at_row) -> Rows:
         """Rows from columns by name; columns that the schema does not know are left out."""

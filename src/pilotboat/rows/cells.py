@@ -15,6 +15,7 @@ from pilotboat.schema import Field, Value
 Column = list[Value]
 
 INT64 = 2**63
+FLOAT64 = float(np.finfo(np.float64).max)
 KNOWN_SHOWN = 10
 GAP_WORDS = frozenset(
     "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>"  # noqa: SIM905
@@ -50,11 +51,18 @@ def describe(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How one column is checked: `whole` takes a clean column at once, else `one` every cell."""
+    """How one column is checked: `whole` takes a clean column at once, else `one` every cell.
+
+    quick: the same as `one` for the usual cells, and `MISS` for those that need a closer look.
+    """
 
     field: Field
     one: Callable[[Any], Value]
     whole: Callable[[Column], Column | None]
+    quick: Callable[[Any], Any]
+
+
+MISS: Any = object()
 
 
 def cell_of(field: Field, max_text: int) -> Cell:
@@ -72,7 +80,42 @@ def cell_of(field: Field, max_text: int) -> Cell:
             )
         return typed(value)
 
-    return Cell(field, one, whole)
+    return Cell(field, one, whole, _quick(field, max_text))
+
+
+def _quick(field: Field, max_text: int) -> Callable[[Any], Any]:
+    gap = None if field.nullable else MISS
+    if field.type == "number":
+        return _quick_number(min(field.largest or FLOAT64, FLOAT64), gap)
+    known = frozenset(field.categories or ()) if field.type == "category" else frozenset()
+    kinds = set(map(_kind, known))
+    if field.type == "text" or (field.type == "category" and kinds <= {str}):
+        longest = -1 if field.closed else max_text
+        return _quick_text(known, longest, gap)
+    if field.type == "category":
+        plain = kinds.pop() if len(kinds) == 1 else None
+        return lambda value: value if type(value) is plain and value in known else MISS
+    plain = int if field.type == "integer" else bool
+    return lambda value: value if type(value) is plain and -INT64 <= value < INT64 else MISS
+
+
+def _quick_number(largest: float, gap: Any) -> Callable[[Any], Any]:
+    def quick(value: Any) -> Any:
+        if type(value) is float or type(value) is int:
+            return float(value) if -largest <= value <= largest else MISS
+        return gap if value is None else MISS
+
+    return quick
+
+
+def _quick_text(known: frozenset[Value], longest: int, gap: Any) -> Callable[[Any], Any]:
+    def quick(value: Any) -> Any:
+        if type(value) is str:
+            fits = value in known or (len(value) <= longest and "\0" not in value)
+            return value if fits else MISS
+        return gap if value is None else MISS
+
+    return quick
 
 
 def is_gap(value: object) -> bool:
@@ -108,7 +151,7 @@ def _number(field: Field, _max_text: int) -> Kind:
         except OverflowError:
             number = float("inf")
         if not isfinite(number) or abs(number) > largest:
-            limit = largest if isfinite(largest) else float(np.finfo(np.float64).max)
+            limit = largest if isfinite(largest) else FLOAT64
             raise BadCellError(
                 "number-out-of-range", f"expected a number between -{limit:g} and {limit:g}"
             )

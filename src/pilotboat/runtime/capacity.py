@@ -9,9 +9,9 @@ from pilotboat.bundle.manifest import MANIFEST
 from pilotboat.errors import EnvironmentFault
 
 MIB = 2**20
-WORKER = {"sklearn": 150 * MIB, "onnx": 70 * MIB}
+WORKER = {"plan": 40 * MIB, "onnx": 70 * MIB, "sklearn": 150 * MIB}
 """What a worker needs before any model, by the engine that it imports; measured."""
-SUPERVISOR = 45 * MIB
+SUPERVISOR = 40 * MIB
 
 
 def check(repository: Path, workers: int, limit: int | None) -> None:
@@ -33,14 +33,16 @@ def check(repository: Path, workers: int, limit: int | None) -> None:
 
 def needed(repository: Path, workers: int) -> int:
     """About how many bytes `workers` processes need for the models in `repository`."""
-    engines, models = {"onnx"}, 0
+    engines, shared, models = {"plan"}, 0, 0
     for manifest in repository.glob(f"**/{MANIFEST}"):
         try:
             told = json.loads(manifest.read_bytes())
             engines.add(told["engine"])
             files = told["files"].items()
-            models += sum(digest["size"] for name, digest in files if name.startswith("model."))
+            for name, digest in files:
+                shared += digest["size"] if name.startswith("arrays/") else 0
+                models += digest["size"] if name.startswith(("model.", "plan.")) else 0
         except (OSError, ValueError, KeyError, TypeError):
             continue  # opening it will say what is wrong with it
     worker = max(WORKER.get(engine, 0) for engine in engines)
-    return (SUPERVISOR if workers > 1 else 0) + workers * (worker + models)
+    return (SUPERVISOR if workers > 1 else 0) + workers * (worker + models) + shared

@@ -5,27 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pilotboat.bundle import archive, golden
 from pilotboat.bundle.archive import Bundle
 from pilotboat.engines import Answer, open_model
 from pilotboat.errors import (
     BundleError,
+    MissingExtraError,
     ModelFailedError,
     NotFiniteError,
     PilotboatError,
     RefusedError,
     UntrustedBundleError,
 )
-from pilotboat.prediction import Prediction
+from pilotboat.prediction import One, Prediction
 from pilotboat.rows import Reader, Rows
 from pilotboat.schema import Schema, Value
 
 SKEW_LIBRARY = "scikit-learn"
+FEW = 32
 
 
 class Model:
@@ -63,6 +67,11 @@ class Model:
         """
         return self.answer(self.reader.any(rows))
 
+    @property
+    def one(self) -> One | None:
+        """The cells of a checked row -> label and probabilities, where the engine has that way."""
+        return getattr(self._answer, "one", None)
+
     def answer(self, rows: Rows) -> Prediction:
         """Predictions for checked rows."""
         try:
@@ -71,7 +80,7 @@ class Model:
             refused = isinstance(error, ValueError)
             raise (self._refusal(rows) if refused else self._failure()) from error
         for numbers in (labels, shares):
-            if numbers is not None and numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+            if numbers is not None and numbers.dtype.kind == "f" and not _finite(numbers):
                 finite = np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
                 raise NotFiniteError(
                     "The model's answer to a row is not a finite number.",
@@ -108,6 +117,13 @@ class Model:
         return list(golden.records(self.bundle.path, self.schema, count))
 
 
+def _finite(numbers: NDArray[Any]) -> bool:
+    """Whether all are finite. For a few numbers plain Python is quicker than NumPy."""
+    if numbers.size <= FEW:
+        return all(map(isfinite, numbers.ravel().tolist()))
+    return bool(np.isfinite(numbers).all())
+
+
 def load(
     path: str | os.PathLike[str], *, trust: Collection[str] = (), allow_version_skew: bool = False
 ) -> Model:
@@ -133,6 +149,13 @@ def load(
             bundle.engine, bundle.path, bundle.schema, trust=bool(bundle.manifest.untrusted)
         )
         golden.verify(bundle.path, bundle.schema, answer)
+    except MissingExtraError as error:
+        raise BundleError(
+            f"'{bundle.name}' {bundle.version} is answered by {bundle.engine}, which is not installed "
+            "here: only compiled models are served.",
+            code="engine-missing",
+            hint=f"{error.hint}. 'pilotboat inspect' says why the model is not compiled.",
+        ) from error
     except PilotboatError:
         raise
     except Exception as error:

@@ -21,7 +21,7 @@ from pilotboat.errors import (
     PilotboatError,
     UnknownModelError,
 )
-from pilotboat.prediction import Predict
+from pilotboat.prediction import One, Predict
 from pilotboat.rows import Reader
 from pilotboat.runtime.model import Model, load
 
@@ -30,11 +30,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A version that answers: the model, what reads rows for it, and the stack that predicts."""
+    """A version that answers: the model, what reads rows for it, and the stack that predicts.
+
+    one: the answer to one row without waiting, where the model is quick enough for that.
+    """
 
     model: Model
     reader: Reader
     predict: Predict
+    one: One | None = None
 
 
 Wrap = Callable[[Model], Live]

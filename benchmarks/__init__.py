@@ -1,0 +1,1 @@
+"""Pilotboat beside its peers, in one run, on one machine: `python -m benchmarks --help`."""

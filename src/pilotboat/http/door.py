@@ -1,0 +1,66 @@
+"""The front door: predict routes are found by their path, and never meet the framework's router."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from pilotboat.errors import PilotboatError
+from pilotboat.http import problems
+from pilotboat.operations.access import App, Facts, Headers, Receive, Reply, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+
+class Endpoint(Protocol):
+    """A predict route."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def quick(self, headers: Headers, raw: bytes, facts: Facts) -> Reply | None:
+        """The answer to a body that is there, if it takes no waiting; None too where it is an error."""
+        ...
+
+
+Find = Callable[[str], Endpoint | None]
+"""A path -> what answers it, if it is a predict route of a dialect."""
+
+
+class Door:
+    """Hands a request to the dialect whose path it names, any other to the framework's `app`."""
+
+    def __init__(self, app: App, finds: list[Find]) -> None:
+        self.app = app
+
+        @lru_cache(maxsize=1024)
+        def find(path: str) -> Endpoint | None:
+            return next((found for find in finds if (found := find(path)) is not None), None)
+
+        self.find = find
+
+    def quick(self, path: str, headers: Headers, raw: bytes, facts: Facts) -> Reply | None:
+        """The answer to a predict request, if it takes no waiting. See `Quick`."""
+        endpoint = self.find(path)
+        return None if endpoint is None else endpoint.quick(headers, raw, facts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.find(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self.app(scope, receive, send)
+            return
+        try:
+            if scope["method"] != "POST":
+                raise HTTPException(problems.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})
+            await endpoint(scope, receive, send)
+        except PilotboatError as error:
+            await (await problems.of_error(Request(scope), error))(scope, receive, send)
+        except HTTPException as error:
+            await (await problems.of_http(Request(scope), error))(scope, receive, send)
+        except Exception as error:
+            logger.exception("a request failed")
+            await (await problems.of_bug(Request(scope), error))(scope, receive, send)
