@@ -26,9 +26,9 @@ def server(titanic: Path) -> Iterator[Server]:
 
 
 def test_a_whole_answer() -> None:
-    raw = whole(200, [(b"date", b"now")], HEADERS, b"{}", keep_alive=True)
+    raw = whole(200, HEADERS, b"{}", default=[(b"date", b"now")], keep_alive=True)
     assert raw == b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 2\r\n\r\n{}"
-    closed = whole(422, [], HEADERS, b"{}", keep_alive=False)
+    closed = whole(422, HEADERS, b"{}", default=[], keep_alive=False)
     assert closed is not None
     assert closed.endswith(b"connection: close\r\n\r\n{}")
 
@@ -46,7 +46,7 @@ def test_a_whole_answer() -> None:
     ids=str,
 )
 def test_what_is_not_usual_is_left_to_uvicorn(headers: Any) -> None:
-    assert whole(200, [], headers, b"{}", keep_alive=True) is None
+    assert whole(200, headers, b"{}", default=[], keep_alive=True) is None
 
 
 def test_one_connection_many_requests(server: Server) -> None:

@@ -45,5 +45,14 @@ class Prediction:
 
 
 Predict = Callable[[Call], Awaitable[Prediction]]
-One = Callable[[Sequence[Value]], tuple[Value | list[float], list[float] | None]]
-"""The checked cells of one row -> its label (or its numbers) and its probabilities, at once."""
+Single = tuple[Value | list[float], list[float] | None]
+"""The answer to one row: its label, or its numbers, and its probabilities."""
+One = Callable[[Sequence[Value]], Single]
+"""The checked cells of one row -> its answer, at once."""
+Done = Callable[[Single | None], None]
+"""Takes an answer; None: there is none that way, and `Predict` has to say why."""
+Soon = Callable[[Sequence[Value], Done], Callable[[], None]]
+"""The cells of one row, and what takes its answer within this turn of the event loop or the next.
+
+Returns a function after which the answer has been given.
+"""

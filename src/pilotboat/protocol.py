@@ -1,8 +1,8 @@
 """HTTP/1.1 on a connection: uvicorn's, with the usual request answered where it is parsed.
 
-An application may have a method `quick` (see `operations.access.Quick`), which answers without waiting
-what it can: such a request needs no task, no events and one write. Any other takes uvicorn's own way,
-once its body is there.
+An application may have a method `quick` (see `operations.access.Quick`), which takes on what it can
+answer by the next turn of the event loop: such a request needs no task, no events and one write. Any
+other takes uvicorn's own way, once its body is there.
 
 Relies on what uvicorn keeps private: that `on_headers_complete` reads the request from the parser, so
 that it may be called late; `_start_asgi_task`; and the attributes of `RequestResponseCycle`.
@@ -10,6 +10,7 @@ that it may be called late; `_start_asgi_task`; and the attributes of `RequestRe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -23,16 +24,27 @@ LARGE = 2**16
 SPECIAL = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 
 Headers = list[tuple[bytes, bytes]]
+Reply = tuple[int, Headers, bytes]
 
 
 class Protocol(HttpToolsProtocol):
-    """A connection."""
+    """A connection.
+
+    A POST is gathered until its body is there, and then offered to `quick`. Until its answer is
+    delivered no other request of the connection is looked at.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.quick = getattr(self.app, "quick", None)
         self._gathers = False
         self._body = b""
+        self._settle: Callable[[], None] | None = None
+        self._delivers = False
+
+    def on_message_begin(self) -> None:
+        self._settled()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         free = self.cycle is None or self.cycle.response_complete
@@ -58,21 +70,47 @@ class Protocol(HttpToolsProtocol):
             self._hand_over()
 
     def on_message_complete(self) -> None:
-        if self._gathers:
-            if self._answered():
-                self._gathers = False
-                return
-            self._hand_over()
-        super().on_message_complete()
+        if not self._gathers:
+            super().on_message_complete()
+            return
+        self._delivers, self._settle = True, None
+        if not self.flow.write_paused and self.quick is not None:
+            path = self.url.decode("latin-1")
+            self._settle = self.quick(path, self.headers, self._body, self._deliver)
+        if self._settle is None:
+            self._deliver(None)
 
     def shutdown(self) -> None:
+        self._settled()
         if self._gathers:  # it is on its way, and will be answered
             self._hand_over()
         super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gathers = False
+        self._gathers = self._delivers = False
         super().connection_lost(exc)
+
+    def _settled(self) -> None:
+        """See to it that the request before has been answered."""
+        if self._delivers and self._settle is not None:
+            self._settle()
+
+    def _deliver(self, reply: Reply | None) -> None:
+        """Write an answer; or let uvicorn have the request where there is none."""
+        if not self._delivers:  # nobody is there any more
+            return
+        self._gathers = self._delivers = False
+        keep_alive = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
+        default = self.server_state.default_headers
+        raw = None if reply is None else whole(*reply, default=default, keep_alive=keep_alive)
+        if raw is None:
+            self._hand_over()
+            super().on_message_complete()
+            return
+        self.transport.write(raw)
+        if not keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _hand_over(self) -> None:
         """Let uvicorn have the request, as it would have had it from the start."""
@@ -80,25 +118,6 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._body:
             super().on_body(self._body)
-
-    def _answered(self) -> bool:
-        """Whether the request could be answered at once."""
-        if self.flow.write_paused:
-            return False
-        assert self.quick is not None  # noqa: S101 - or nothing is gathered
-        reply = self.quick(self.url.decode("latin-1"), self.headers, self._body)
-        if reply is None:
-            return False
-        parser = self.parser
-        keep_alive = parser.get_http_version() == "1.1" and parser.should_keep_alive()
-        raw = whole(reply[0], self.server_state.default_headers, reply[1], reply[2], keep_alive)
-        if raw is None:
-            return False
-        self.transport.write(raw)
-        if not keep_alive:
-            self.transport.close()
-        self.on_response_complete()
-        return True
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.__class__ = Cycle
@@ -127,7 +146,13 @@ class Cycle(RequestResponseCycle):
         """Write a whole answer at once; False where it needs a closer look."""
         if self.flow.write_paused or self.disconnected or self.scope["method"] == "HEAD":
             return False
-        raw = whole(head["status"], self.default_headers, head["headers"], body, self.keep_alive)
+        raw = whole(
+            head["status"],
+            head["headers"],
+            body,
+            default=self.default_headers,
+            keep_alive=self.keep_alive,
+        )
         if raw is None:
             return False
         self.transport.write(raw)
@@ -149,7 +174,7 @@ def _stated(headers: Headers) -> int:
 
 
 def whole(
-    status: int, default: Headers, headers: Headers, body: bytes, keep_alive: bool
+    status: int, headers: Headers, body: bytes, *, default: Headers, keep_alive: bool
 ) -> bytes | None:
     """A whole answer as it goes on the wire; None for one that is not the usual."""
     lines, length, stated = [STATUS_LINE[status]], b"%d" % len(body), False

@@ -6,15 +6,16 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pilotboat.errors import NotFiniteError
-from pilotboat.prediction import Call, Prediction
+from pilotboat.prediction import Call, Prediction, Single, Soon
 from pilotboat.rows import Rows
-from pilotboat.runtime.batcher import Batcher, Bounds, split, stacked, together
+from pilotboat.runtime.batcher import Batcher, Bounds, Turns, split, stacked, together
 from pilotboat.runtime.model import load
 from pilotboat.runtime.pace import Pace, measure
 from pilotboat.schema import Field, Schema
@@ -128,22 +129,71 @@ def test_a_model_that_answers_too_few_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pace", "alone"),
+    ("pace", "brief"),
     [
         (Pace(5e-6, 5e-6), True),
-        (Pace(80e-6, 30e-6), False),
+        (Pace(80e-6, 30e-6), True),
         (Pace(5e-3, 1e-4), False),
         (Pace(5e-3, 5e-3), False),
     ],
 )
-def test_every_way_gives_the_same_answer(titanic: Path, pace: Pace, alone: bool) -> None:
+def test_every_way_gives_the_same_answer(titanic: Path, pace: Pace, brief: bool) -> None:
     model = load(titanic / "titanic")
     with ThreadPoolExecutor(1) as executor:
-        predict, one = stacked(model, pace, executor, Bounds())
-        assert (one is not None) == alone
+        predict, soon = stacked(model, pace, executor, Bounds())
+        assert (soon is not None) == brief
         example = model.reader.records(model.examples(1))
         made = asyncio.run(_ask(predict, example))
-    assert made.predictions.tolist() == model.answer(example).predictions.tolist()
+        wanted = model.answer(example).predictions.tolist()
+        assert made.predictions.tolist() == wanted
+        if soon is not None:
+            cells = [column[0] for column in example.columns]
+            answers = asyncio.run(_singles(soon, [cells] * 3))
+            assert [one and one[0] for one in answers] == wanted * 3
+
+
+async def _singles(soon: Soon, rows: list[Any]) -> list[Single | None]:
+    """The answers to rows that arrive in one turn of the event loop."""
+    answers: list[Single | None] = []
+    for cells in rows:
+        soon(cells, answers.append)
+    await asyncio.sleep(0.01)
+    return answers
+
+
+def turns(model: Doubling) -> Turns:
+    def one(cells: Any) -> Single:
+        return model(rows(*cells)).predictions.tolist()[0], None
+
+    whole: Any = SimpleNamespace(answer=model, schema=SCHEMA)
+    return Turns(whole, one, most=4)
+
+
+def test_single_rows_of_one_turn_are_answered_together() -> None:
+    model = Doubling()
+    made = asyncio.run(_singles(turns(model), [[1.0], [2.0], [3.0]]))
+    assert made == [(2.0, None), (4.0, None), (6.0, None)]
+    assert model.sizes == [3]
+
+
+def test_a_turn_is_bounded() -> None:
+    model = Doubling()
+    asyncio.run(_singles(turns(model), [[float(i)] for i in range(9)]))
+    assert model.sizes == [4, 4, 1]
+
+
+def test_a_poisoned_single_row_is_left_to_say_why() -> None:
+    made = asyncio.run(_singles(turns(Doubling()), [[1.0], [None], [3.0]]))
+    assert made == [(2.0, None), None, (6.0, None)]
+
+
+def test_settling_answers_at_once() -> None:
+    async def settled() -> list[Single | None]:
+        answers: list[Single | None] = []
+        turns(Doubling())([1.0], answers.append)()
+        return answers
+
+    assert asyncio.run(settled()) == [(2.0, None)]
 
 
 async def _ask(predict: Any, given: Rows) -> Prediction:

@@ -20,6 +20,8 @@ FAMILIES = (
     "pilotboat.compiler.numbers:SPECS",
     "pilotboat.compiler.curves:SPECS",
     "pilotboat.compiler.splines:SPECS",
+    "pilotboat.compiler.gaps:SPECS",
+    "pilotboat.compiler.regressions:SPECS",
     "pilotboat.compiler.linear:SPECS",
     "pilotboat.compiler.trees:SPECS",
     "pilotboat.compiler.boosting:SPECS",

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from pilotboat.errors import PilotboatError
 from pilotboat.http import problems
-from pilotboat.operations.access import App, Facts, Headers, Receive, Reply, Scope, Send
+from pilotboat.operations.access import App, Deliver, Facts, Headers, Receive, Scope, Send, Settle
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +22,8 @@ class Endpoint(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
-    def quick(self, headers: Headers, raw: bytes, facts: Facts) -> Reply | None:
-        """The answer to a body that is there, if it takes no waiting; None too where it is an error."""
+    def quick(self, headers: Headers, raw: bytes, facts: Facts, deliver: Deliver) -> Settle | None:
+        """Deliver the answer to a body that is there. See `Quick`; what is an error is not taken on."""
         ...
 
 
@@ -43,10 +43,12 @@ class Door:
 
         self.find = find
 
-    def quick(self, path: str, headers: Headers, raw: bytes, facts: Facts) -> Reply | None:
-        """The answer to a predict request, if it takes no waiting. See `Quick`."""
+    def quick(
+        self, path: str, headers: Headers, raw: bytes, facts: Facts, deliver: Deliver
+    ) -> Settle | None:
+        """Deliver the answer to a predict request. See `Quick`."""
         endpoint = self.find(path)
-        return None if endpoint is None else endpoint.quick(headers, raw, facts)
+        return None if endpoint is None else endpoint.quick(headers, raw, facts, deliver)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self.find(scope["path"]) if scope["type"] == "http" else None

@@ -6,7 +6,6 @@ import asyncio
 import re
 from functools import lru_cache
 from http import HTTPStatus
-from math import isfinite
 from typing import Any
 
 import orjson
@@ -18,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 from pilotboat.errors import Fault, NotFiniteError, RefusedError, RowsError, TooLargeError
 from pilotboat.http import body
 from pilotboat.http.door import Endpoint, Find
-from pilotboat.operations.access import Facts, Headers, Receive, Reply, Scope, Send
-from pilotboat.prediction import Call, Prediction
+from pilotboat.operations.access import Deliver, Facts, Headers, Receive, Scope, Send, Settle
+from pilotboat.prediction import Call, Prediction, Single
 from pilotboat.rows import Place, Rows, nearest, pointer
 from pilotboat.rows.cells import describe
 from pilotboat.runtime.model import Model
@@ -88,27 +87,33 @@ class Predictor:
         self.limits = limits
         self.name, self.version = name, version
 
-    def quick(self, headers: Headers, raw: bytes, facts: Facts) -> Reply | None:
-        """The answer to one row, if it takes no waiting; None too where it is an error."""
+    def quick(self, headers: Headers, raw: bytes, facts: Facts, deliver: Deliver) -> Settle | None:
+        """Deliver the answer to one row. See `operations.access.Quick`; an error is not taken on."""
         try:
             live = self.repository.choose(self.name, self.version)
-            if live.one is None or len(raw) >= LARGE:
+            if live.soon is None or len(raw) >= LARGE:
                 return None
             body.check(headers, raw, self.limits)
             document = body.decode(raw)
             single = self.name is None and not is_plural(document, live)
             cells = live.reader.row(document if single else _only_instance(document))
-            if cells is None:
-                return None
-            label, shares = live.one(cells)
         except Exception:  # noqa: BLE001 - it is raised anew where errors are answered
             return None
-        if not _is_finite(label, shares):
+        if cells is None:
             return None
         model = live.model
         facts |= {"model": model.name, "version": model.version, "rows": 1}
-        raw = document_of([label], None if shares is None else [shares], model, facts["id"], single)
-        return HTTPStatus.OK, _headers(raw), raw
+
+        def done(answer: Single | None) -> None:
+            if answer is None:
+                deliver(None)
+                return
+            label, shares = answer
+            table = None if shares is None else [shares]
+            raw = document_of([label], table, model, facts["id"], single=single)
+            deliver((HTTPStatus.OK, _headers(raw), raw))
+
+        return live.soon(cells, done)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         live = self.repository.choose(self.name, self.version)
@@ -242,12 +247,6 @@ def _only_instance(document: Any) -> Any:
         if type(rows) is list and len(rows) == 1:
             return rows[0]
     return None
-
-
-def _is_finite(label: Value | list[float], shares: list[float] | None) -> bool:
-    """Whether the numbers of an answer are finite; others are refused, with their row."""
-    numbers = label if shares is None else shares
-    return all(map(isfinite, numbers)) if isinstance(numbers, list) else isfinite(numbers)  # type: ignore[arg-type]
 
 
 def answered(value: Any) -> Response:

@@ -20,10 +20,12 @@ Facts = dict[str, Any]
 Reply = tuple[int, list[tuple[bytes, bytes]], bytes]
 """An answer whole: status, headers, body."""
 Headers = Sequence[tuple[bytes, bytes]]
-Quick = Callable[[str, Headers, bytes, Facts], Reply | None]
-"""A POST (path, headers, body; what is known of it) -> its answer, if that takes no waiting.
-
-None: the application has to answer it, or to refuse it.
+Deliver = Callable[[Reply | None], None]
+"""Takes an answer; None: the application has to answer the request, or to refuse it."""
+Settle = Callable[[], None]
+Quick = Callable[[str, Headers, bytes, Facts, Deliver], Settle | None]
+"""A POST (path, headers, body; what is known of it) and what takes its answer, by the next turn of
+the event loop. Returns a function after which the answer has been delivered; None: it is not taken on.
 """
 
 HEADER = b"x-request-id"
@@ -52,18 +54,20 @@ class Access:
         self.log = log
         self.inner = inner
 
-    def quick(self, path: str, headers: Headers, body: bytes) -> Reply | None:
-        """The same for a POST whose body is there, without waiting. See `Quick`."""
+    def quick(self, path: str, headers: Headers, body: bytes, deliver: Deliver) -> Settle | None:
+        """The same for a POST whose body is there, without a task. See `Quick`."""
         begun = time.perf_counter()
         request_id = _id(headers)
         facts: Facts = {"id": request_id.decode()}
-        reply = self.inner(path, headers, body, facts)
-        if reply is None:
-            return None
-        reply[1].append((HEADER, request_id))
-        if self.log is not None:
-            self.log(_facts("POST", path, reply[0], time.perf_counter() - begun, facts))
-        return reply
+
+        def tagged(reply: Reply | None) -> None:
+            if reply is not None:
+                reply[1].append((HEADER, request_id))
+                if self.log is not None:
+                    self.log(_facts("POST", path, reply[0], time.perf_counter() - begun, facts))
+            deliver(reply)
+
+        return self.inner(path, headers, body, facts, tagged)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from math import isfinite
+from typing import Any
 
-from pilotboat.prediction import Call, One, Predict, Prediction
+from pilotboat.prediction import Call, Done, One, Predict, Prediction, Single, Soon
 from pilotboat.rows import Rows, joined
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.pace import Pace
+from pilotboat.schema import Value
 
 BRIEF = 0.001
 """Seconds that a computation may keep the event loop from everything else."""
@@ -37,8 +40,8 @@ class Bounds:
 
 def stacked(
     model: Model, pace: Pace, executor: Executor, bounds: Bounds
-) -> tuple[Predict, One | None]:
-    """`model` in the way that suits its pace; and for one row at once, where that is the way."""
+) -> tuple[Predict, Soon | None]:
+    """`model` in the way that suits its pace; and for single rows, where it is quick enough."""
     if pace.one > BRIEF:
         gains = bounds.rows > 1 and pace.one > 2 * pace.more
         wait = min(bounds.wait, pace.one / 2)
@@ -54,7 +57,9 @@ def stacked(
             return await aside(call)
         return model.answer(call.rows) if here is None else await here(call)
 
-    return predict, None if gains else model.one
+    if model.one is None:
+        return predict, None
+    return predict, Turns(model, model.one, min(bounds.rows, most)) if gains else at_once(model.one)
 
 
 def away(model: Model, executor: Executor) -> Predict:
@@ -65,6 +70,66 @@ def away(model: Model, executor: Executor) -> Predict:
         return await loop.run_in_executor(executor, model.answer, call.rows)
 
     return predict
+
+
+def at_once(one: One) -> Soon:
+    """Answers each row by itself."""
+
+    def soon(cells: Sequence[Value], done: Done) -> Callable[[], None]:
+        done(_tried(one, cells))
+        return _nothing
+
+    return soon
+
+
+def _tried(one: One, cells: Sequence[Value]) -> Single | None:
+    """The answer to a row, if it is one of finite numbers."""
+    try:
+        label, shares = one(cells)
+        numbers = label if shares is None else shares
+        finite = all(map(isfinite, numbers)) if isinstance(numbers, list) else isfinite(numbers)  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - `Predict` will say what it is
+        return None
+    return (label, shares) if finite else None
+
+
+def _nothing() -> None:
+    pass
+
+
+class Turns:
+    """Answers the rows that arrive in one turn of the event loop together. See `Soon`."""
+
+    def __init__(self, model: Model, one: One, most: int) -> None:
+        self.model, self.one, self.most = model, one, most
+        self._waiting: list[tuple[Sequence[Value], Done]] = []
+
+    def __call__(self, cells: Sequence[Value], done: Done) -> Callable[[], None]:
+        self._waiting.append((cells, done))
+        if len(self._waiting) == self.most:
+            self.settle()
+        elif len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self.settle)
+        return self.settle
+
+    def settle(self) -> None:
+        """Answer every row that is waiting."""
+        waiting, self._waiting = self._waiting, []
+        answers = self._together([cells for cells, _ in waiting]) if len(waiting) > 1 else None
+        for number, (cells, done) in enumerate(waiting):
+            done(_tried(self.one, cells) if answers is None else answers[number])
+
+    def _together(self, rows: list[Sequence[Value]]) -> list[Single] | None:
+        """An answer a row; None where one is at fault, which each by itself will show."""
+        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        try:
+            made = self.model.answer(Rows(self.model.schema, columns, len(rows)))
+        except Exception:  # noqa: BLE001
+            return None
+        labels = made.predictions.tolist()
+        shares = made.probabilities
+        tables: list[Any] = [None] * len(labels) if shares is None else shares.tolist()
+        return list(zip(labels, tables, strict=True))
 
 
 class Batcher:

@@ -21,7 +21,7 @@ from pilotboat.errors import (
     PilotboatError,
     UnknownModelError,
 )
-from pilotboat.prediction import One, Predict
+from pilotboat.prediction import Predict, Soon
 from pilotboat.rows import Reader
 from pilotboat.runtime.model import Model, load
 
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 class Live:
     """A version that answers: the model, what reads rows for it, and the stack that predicts.
 
-    one: the answer to one row without waiting, where the model is quick enough for that.
+    soon: the answer to one row without a task, where the model is quick enough for that.
     """
 
     model: Model
     reader: Reader
     predict: Predict
-    one: One | None = None
+    soon: Soon | None = None
 
 
 Wrap = Callable[[Model], Live]
