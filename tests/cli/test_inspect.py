@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ def test_a_bundle_is_told_to_people(pilotboat: Command, titanic: Path) -> None:
     said = pilotboat("inspect", titanic / "titanic" / "1")
     assert said.code == 0
     assert said.out.startswith("titanic 1\n  engine       plan\n  digest       ")
+    assert re.search(
+        r"  plan +[\d,]+ rows made to break it, \d+ of them refused by both; no label", said.out
+    )
     for words in ("golden rows answered alike", "one of female, male", "may be null", "not read"):
         assert words in said.out
 

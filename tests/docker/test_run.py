@@ -110,7 +110,7 @@ def test_root_is_warned(image: str, models: Path) -> None:
 def test_too_little_memory_is_said_before_a_model_is_loaded(image: str, models: Path) -> None:
     """D05"""
     little = ("--memory=64m", "--memory-swap=64m", f"--volume={models}:/models:ro")
-    done = run("docker", "run", "--rm", *little, image, timeout=60)
+    done = run("docker", "run", "--rm", *little, image, "serve", "--workers=2", timeout=60)
     assert done.returncode == 4
     assert re.fullmatch(r"pilotboat: .*64 MiB.*\n", done.stderr), done.stderr
 

@@ -67,6 +67,7 @@ def bundle_lines(bundle: Bundle) -> Iterator[str]:
         f"  proof        {told['rows']} golden rows answered alike; "
         f"largest difference {told['largest_difference']:g}"
     )
+    yield from _plan_lines(told)
     yield f"  packed       {manifest.provenance.get('created')}"
     for kind in ("artifact", "data"):
         source = manifest.provenance.get(kind) or {}
@@ -86,6 +87,17 @@ def bundle_lines(bundle: Bundle) -> Iterator[str]:
     yield "  files"
     for name, digest in manifest.files.items():
         yield f"    {digest.sha256[:12]}…  {digest.size:>12,}  {name}"
+
+
+def _plan_lines(told: dict[str, Any]) -> Iterator[str]:
+    """How a plan was compared with scikit-learn, or why there is none."""
+    if plan := told.get("plan"):
+        yield (
+            f"  plan         {plan['rows']:,} rows made to break it, {plan['refused']:,} of them refused "
+            f"by both; no label differs; largest difference {plan['largest_difference']:g}"
+        )
+    if "not_compiled" in told:
+        yield f"  not compiled {told['not_compiled']}"
 
 
 def _described(field: Field) -> str:

@@ -247,8 +247,15 @@ def _keys(value: Any) -> int:
         kinds = set(map(type, value))
         if not kinds & {dict, list}:
             return 0
+        if kinds == {dict} and _are_flat(value):
+            return sum(map(len, value))
         return sum(_keys(one) for one in value if isinstance(one, dict | list))
     return 0
+
+
+def _are_flat(objects: list[dict[str, Any]]) -> bool:
+    """Whether these hold no other objects or lists: the usual rows."""
+    return not set(map(type, chain.from_iterable(map(dict.values, objects)))) & {dict, list}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,12 @@ def expit(x: float) -> float:
 
 def expits(scores: Numbers) -> Numbers:
     """`expit` of each."""
-    return np.fromiter(map(expit, scores.ravel().tolist()), np.float64, scores.size).reshape(
-        scores.shape
-    )
+    listed, exp = scores.ravel().tolist(), math.exp
+    try:
+        shares = [1.0 / (1.0 + exp(-x)) for x in listed]
+    except OverflowError:
+        shares = list(map(expit, listed))
+    return np.array(shares, dtype=np.float64).reshape(scores.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,8 +279,9 @@ def _each(column: Column, cell: Cell, name: str, place: Place, faults: Faults) -
     for row, value in enumerate(column):
         if value is _MISSING:
             continue
+        quick = cell.quick(value)
         try:
-            clean.append(cell.one(value))
+            clean.append(cell.one(value) if quick is MISS else quick)
         except BadCellError as bad:
             faults.add(partial(_bad_cell, bad, place, row, name))
     return clean

@@ -158,15 +158,20 @@ def _number(field: Field, _max_text: int) -> Kind:
         return number
 
     def whole(column: Column) -> Column | None:
-        if not column or not set(map(type, column)) <= {float, int}:
+        kinds = set(map(type, column))
+        gaps = type(None) in kinds
+        if not column or not kinds <= {float, int, type(None)} or (gaps and not field.nullable):
             return None
+        present: Any = [cell for cell in column if cell is not None] if gaps else column
         try:
-            numbers = list(map(float, column))  # type: ignore[arg-type]
+            numbers = present if int not in kinds else list(map(float, present))
         except OverflowError:
             return None
-        if not all(map(isfinite, numbers)) or max(map(abs, numbers)) > largest:
+        if not all(map(isfinite, numbers)) or max(map(abs, numbers), default=0) > largest:
             return None
-        return numbers  # type: ignore[return-value]
+        if gaps and numbers is not present:
+            return [None if cell is None else float(cell) for cell in column]
+        return column if gaps else numbers
 
     return one, whole
 
@@ -222,6 +227,7 @@ def _category(field: Field, max_text: int) -> Kind:
     known = {(_kind(value), value): value for value in categories}
     kinds = {kind for kind, _ in known} or {str}
     members = frozenset(categories)
+    allowed = {str, type(None)} if field.nullable else {str}
 
     def one(value: Any) -> Value:
         value = _as_one_of(kinds, value)
@@ -241,9 +247,13 @@ def _category(field: Field, max_text: int) -> Kind:
         return value  # type: ignore[no-any-return]
 
     def whole(column: Column) -> Column | None:
-        if kinds != {str} or set(map(type, column)) != {str}:
+        found = set(map(type, column))
+        if len(kinds) == 1 and found == kinds and members.issuperset(column):
+            return column
+        if kinds != {str} or not found <= allowed:
             return None
-        fine = members.issuperset(column) or (not field.closed and _all_fit(column, max_text))
+        present: Column = [cell for cell in column if cell is not None]
+        fine = members.issuperset(present) or (not field.closed and _all_fit(present, max_text))
         return column if fine else None
 
     return one, whole
