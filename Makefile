@@ -2,7 +2,7 @@
 # PORT, PYTHON and ARGS reach the scripts through the environment: make serve PORT=8001
 
 .PHONY: help install serve examples test test-oldest check fix clean distclean \
-	build up dev down logs ps shell push certs lab bench bench-image test-image test-docker
+	build up dev down logs ps shell push certs lab bench bench-image test-image test-docker proof
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -21,6 +21,10 @@ test: ## run the tests and hold the coverage (ARGS="-k name" for a part, without
 
 test-oldest: ## run the tests with the oldest versions that pyproject.toml allows
 	@sh scripts/test-oldest.sh
+
+proof: ## prove every model of the tests' catalogue and write docs/coverage.md
+	@sh scripts/install.sh
+	@PILOTBOAT_WRITE_DOCS=1 "$${VENV:-.venv}"/bin/python -m pytest -q tests/compiler/test_coverage.py
 
 check: ## format, lint, types, layers and lock file; changes nothing
 	@sh scripts/check.sh

@@ -77,8 +77,9 @@ SPLINES = [
 
 @pytest.mark.parametrize("curve", CURVES, ids=str)
 def test_before_a_linear_model(curve: Any) -> None:
-    proof = proved(make_pipeline(curve, LogisticRegression()).fit(X, Y), X)
-    assert proof.largest_difference < 1e-11
+    model = make_pipeline(curve, LogisticRegression()).fit(X, Y)
+    assert proved(model, X).rows
+    assert pair(model, X).largest_difference() < 1e-13
 
 
 @pytest.mark.parametrize("spline", SPLINES, ids=str)
@@ -133,6 +134,10 @@ def test_integers() -> None:
         model = make_pipeline(FunctionTransformer(function), LogisticRegression())
         with pytest.raises(CompileError, match="otherwise with integers"):
             proved(model.fit(frame, Y), frame)
+    small = frame.astype({"a": "int8"})
+    model = make_pipeline(FunctionTransformer(np.log), LogisticRegression()).fit(small, Y)
+    with pytest.raises(CompileError, match="otherwise with int8"):
+        proved(model, small)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ REGRESSIONS = [
     SGDRegressor(random_state=0, average=True, loss="huber"),
     LinearSVR(random_state=0),
     RANSACRegressor(random_state=0),
-    RANSACRegressor(HuberRegressor(), random_state=0),
+    RANSACRegressor(HuberRegressor(), random_state=0, min_samples=9),
 ]
 CLASSIFIERS = [
     RidgeClassifierCV(),

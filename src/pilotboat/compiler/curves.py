@@ -76,10 +76,10 @@ def function(model: Any, given: Given, _compiler: Compiler, _where: str) -> Buil
         raise refuse("a function that is not one of NumPy's is not compiled")
     if given.kind == "terms":
         raise refuse("scikit-learn computes otherwise after text")
-    if name not in FLOATING:
+    if name in FLOATING:
+        _wide(given)
+    else:
         _no_integers(given)
-    if any(field.gap == "na" for _, field in given.columns):
-        raise refuse("its input has gaps that are pandas.NA")
     step = Elementwise(name)
     if model.validate:
         return _after_check(given, "finite", step)
@@ -94,7 +94,8 @@ FLOATING = frozenset({
     "radians", "sin", "sinh", "sqrt", "tan", "tanh",
 })  # fmt: skip
 """Functions that make floats of integers, too."""
-WIDE = ("float64", "int64", "int32", "uint32", "uint64", "Float64", "Int64", None)
+WIDE = (None, "float64", "int64", "int32", "uint32", "uint64")
+"""Types of which NumPy's functions make float64."""
 
 
 def _no_integers(given: Given) -> None:
@@ -102,6 +103,13 @@ def _no_integers(given: Given) -> None:
     for _, field in given.columns:
         if field.type != "number" or field.dtype not in ("float64", None):
             raise refuse("NumPy computes otherwise with integers")
+
+
+def _wide(given: Given) -> None:
+    """Of small integers and of booleans NumPy's functions make small floats."""
+    for _, field in given.columns:
+        if field.dtype not in WIDE:
+            raise refuse(f"NumPy computes otherwise with {field.dtype}")
 
 
 EMPTY: tuple[Any, ...] = (None, {})

@@ -89,14 +89,15 @@ def rounds(model: Any, given: Given, compiler: Compiler, where: str) -> Built:
         others.append(tuple(int(place) for place in turn.neighbor_feat_idx))
         regressions.append(head.scores)
     indicators = _indicators(model)
-    limits = [np.array(limit, dtype=np.float64) for limit in (model._min_value, model._max_value)]  # noqa: SLF001
+    endless = np.full(given.width, np.inf)  # the limits are there only with a turn or more
     step = Rounds(
         _plain(model.missing_values),
         float64(model.initial_imputer_.statistics_),
         tuple(places),
         tuple(others),
         tuple(regressions),
-        *limits,
+        float64(getattr(model, "_min_value", -endless)),
+        float64(getattr(model, "_max_value", endless)),
         indicators,
     )
     return chained([*steps, step]), Given("numbers", given.width + len(indicators))

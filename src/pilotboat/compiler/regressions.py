@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from pilotboat.compiler.given import (
     Compiler,
     Given,
@@ -111,12 +109,13 @@ ONLINE = (
 ONLINE_FITTED = (
     *SOLVED, "C", "PA", "_expanded_class_weight", "_loss_function_", "alpha", "average", "classes_",
     "epsilon", "eta0", "l1_ratio", "learning_rate", "loss", "penalty", "power_t", "t_",
+    "_standard_coef", "_standard_intercept", "_average_coef", "_average_intercept",
 )  # fmt: skip
 RIDGES = ("alphas", "fit_intercept", "scoring", "cv", "gcv_mode", "store_cv_results",
           "store_cv_values", "alpha_per_target", "class_weight")  # fmt: skip
 RIDGES_FITTED = (
     "coef_", "intercept_", "alpha_", "best_score_", "cv_results_", "cv_values_", "_label_binarizer",
-    "classes_", "alpha_per_target", "gcv_mode",
+    "classes_", "alpha_per_target", "gcv_mode", "_store_cv_results", "_store_cv_values",
 )  # fmt: skip
 GLM = ("alpha", "fit_intercept", "max_iter", "solver", "tol", "verbose", "warm_start")
 TASKS = ("alpha", "copy_X", "fit_intercept", "max_iter", "random_state", "selection", "tol",

@@ -44,7 +44,7 @@ def _step(model: Any, count: int, outside: str) -> Splines:
         columns.append(_lines(spline, degree, count, outside))
         if outside == "linear" and degree <= 1:
             degree += 1  # scikit-learn adds to it once a column, and keeps it
-    low, high, *lines = (np.array(some) for some in zip(*columns, strict=True))
+    low, high, below, down, above, up = (np.array(some) for some in zip(*columns, strict=True))
     return Splines(
         np.array([float64(spline.t) for spline in model.bsplines_]),
         int(model.degree),
@@ -52,8 +52,11 @@ def _step(model: Any, count: int, outside: str) -> Splines:
         "line" if outside in ("linear", "constant") else outside,  # type: ignore[arg-type]
         low,
         high,
-        *lines,
-        last=bool(model.include_bias),
+        below,
+        down,
+        above,
+        up,
+        bool(model.include_bias),
     )
 
 

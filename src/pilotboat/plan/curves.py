@@ -133,7 +133,7 @@ class Quantiles:
         """The numbers themselves; what they came from may move them by its own share."""
         if terms is None and not self.normal:
             return None
-        return np.abs(self.many()(table)) + (0.0 if terms is None else 1.0)
+        return np.asarray(np.abs(self.many()(table)) + (0.0 if terms is None else 1.0))
 
 
 NEAR = 1e-7
@@ -197,7 +197,7 @@ class Power:
     def many(self) -> Function:
         def call(table: Numbers) -> Numbers:
             made = self._powers(table)
-            if self.mean is None:
+            if self.mean is None or self.scale is None:
                 return made
             if np.isinf(made).any():
                 raise ValueError(REFUSED)
@@ -218,7 +218,9 @@ class Power:
         made = np.abs(self._powers(table))
         if terms is not None:
             made = made * np.maximum(1, terms)
-        return made if self.mean is None else (made + np.abs(self.mean)) / self.scale
+        if self.mean is None or self.scale is None:
+            return made
+        return np.asarray((made + np.abs(self.mean)) / self.scale)
 
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -273,4 +275,4 @@ class Normalise:
             return None if self.norm == "max" else np.abs(self.many()(table))
         made = self.many()(table)
         sizes = np.divide(terms, table, out=np.ones_like(terms), where=table != 0)
-        return np.abs(made) * np.maximum(1, np.abs(sizes).max(axis=1, keepdims=True))
+        return np.asarray(np.abs(made) * np.maximum(1, np.abs(sizes).max(axis=1, keepdims=True)))

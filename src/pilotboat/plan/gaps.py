@@ -155,7 +155,9 @@ class Rounds:
 
     def many(self) -> Function:
         functions = [step.many() for step in self.regressions]
-        return lambda table: self._filled(table, [lambda x, f=f: (f(x), None) for f in functions])[0]
+        return lambda table: self._filled(table, [lambda x, f=f: (f(x), None) for f in functions])[
+            0
+        ]
 
     def terms(self, table: Any, terms: Numbers | None) -> Numbers:
         """Of what is filled the last turn's terms; of the rest the number."""
