@@ -14,6 +14,9 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import pilotboat
 from pilotboat.bundle.manifest import BASELINE, GOLDEN, PARITY
@@ -121,6 +124,16 @@ def test_what_is_compiled_is_the_users_choice(tmp_path: Path) -> None:
     assert not (plan.path / "model.skops").exists()
     proof = json.loads((plan.path / PARITY).read_text())["plan"]
     assert (proof["labels_wrong"], proof["rows"] > 1000) == (0, True)
+
+
+@pytest.mark.parametrize("engine", ["auto", "sklearn"])
+def test_a_step_that_changes_its_input_changes_no_answer(tmp_path: Path, engine: str) -> None:
+    rows = passengers()[["fare"]]
+    labels = np.where(np.arange(len(rows)) % 3 > 0, "a", "b")
+    model = make_pipeline(StandardScaler(copy=False), LogisticRegression()).fit(rows.copy(), labels)
+    bundle = pilotboat.pack(model, rows.copy(), repository=tmp_path, engine=engine)
+    given = pilotboat.load(bundle.path).predict(rows.copy()).probabilities
+    assert np.allclose(given, model.predict_proba(rows.copy()), rtol=1e-12, atol=0)  # type: ignore[arg-type]
 
 
 def test_what_is_not_compiled_says_why(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from pilotboat.compiler import compile_plan
 from pilotboat.engines import sklearn as engine
 from pilotboat.plan import Plan, store
 from pilotboat.rows import Rows
+
+
+def named(value: object) -> str:
+    """A test's name, the same in every process: without the address of a function."""
+    return re.sub(r" at 0x\w+", "", str(value))
 
 
 @dataclass(frozen=True)

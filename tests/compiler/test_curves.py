@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pilotboat.errors import CompileError
 from tests.compiler.proofs import proved
-from tests.compiler.proving import pair
+from tests.compiler.proving import named, pair
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -75,27 +75,27 @@ SPLINES = [
 ]
 
 
-@pytest.mark.parametrize("curve", CURVES, ids=str)
+@pytest.mark.parametrize("curve", CURVES, ids=named)
 def test_before_a_linear_model(curve: Any) -> None:
     model = make_pipeline(curve, LogisticRegression()).fit(X, Y)
     assert proved(model, X).rows
     assert pair(model, X).largest_difference() < 1e-13
 
 
-@pytest.mark.parametrize("spline", SPLINES, ids=str)
+@pytest.mark.parametrize("spline", SPLINES, ids=named)
 def test_splines(spline: Any) -> None:
     model = make_pipeline(spline, LogisticRegression()).fit(X, Y)
     assert proved(model, X).rows
     assert pair(model, X).largest_difference() < 1e-13
 
 
-@pytest.mark.parametrize("curve", CURVES[:7], ids=str)
+@pytest.mark.parametrize("curve", CURVES[:7], ids=named)
 def test_before_a_tree(curve: Any) -> None:
     model = make_pipeline(curve, DecisionTreeClassifier(max_depth=3, random_state=0))
     assert proved(model.fit(X, Y), X).largest_difference == 0
 
 
-@pytest.mark.parametrize("curve", [CURVES[5], *CURVES[6:9], CURVES[15], *SPLINES[:4]], ids=str)
+@pytest.mark.parametrize("curve", [CURVES[5], *CURVES[6:9], CURVES[15], *SPLINES[:4]], ids=named)
 def test_after_sums(curve: Any) -> None:
     assert proved(make_pipeline(PCA(3), curve, Ridge()).fit(X, VALUES), X).rows
 
@@ -149,7 +149,7 @@ def test_integers() -> None:
         (SplineTransformer(degree=0), "degree=0"),
         (SplineTransformer(sparse_output=True), "sparse_output"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused(curve: Any, why: str) -> None:
     with pytest.raises(CompileError, match=why):

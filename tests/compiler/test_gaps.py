@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from pilotboat.errors import CompileError
 from tests.compiler.proofs import proved
-from tests.compiler.proving import pair
+from tests.compiler.proving import named, pair
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -40,20 +40,20 @@ IMPUTERS = [
 ]
 
 
-@pytest.mark.parametrize("imputer", IMPUTERS, ids=str)
+@pytest.mark.parametrize("imputer", IMPUTERS, ids=named)
 def test_filled(imputer: Any) -> None:
     model = make_pipeline(imputer, StandardScaler(), LogisticRegression()).fit(X, Y)
     assert pair(model, X).largest_difference() < 1e-13
     assert proved(model, X).rows
 
 
-@pytest.mark.parametrize("imputer", IMPUTERS[:3], ids=str)
+@pytest.mark.parametrize("imputer", IMPUTERS[:3], ids=named)
 def test_before_a_regression(imputer: Any) -> None:
     assert proved(make_pipeline(imputer, Ridge()).fit(X, VALUES), X).rows
 
 
 @pytest.mark.parametrize(
-    "estimator", [BayesianRidge(), DecisionTreeRegressor(max_depth=2, random_state=0)], ids=str
+    "estimator", [BayesianRidge(), DecisionTreeRegressor(max_depth=2, random_state=0)], ids=named
 )
 def test_rounds_before_a_regression(estimator: Any) -> None:
     """Not proved: where a whole row is missing, scikit-learn's answer is another in company."""
@@ -85,7 +85,7 @@ def test_told_of_a_number() -> None:
         (KNNImputer(keep_empty_features=True), "empty"),
         (IterativeImputer(keep_empty_features=True, max_iter=1), "empty"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_refused(imputer: Any, why: str) -> None:
     table = X.copy()

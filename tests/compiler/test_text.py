@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +36,7 @@ from pilotboat.errors import CompileError
 from pilotboat.plan.step import Chain
 from pilotboat.plan.text import Count
 from pilotboat.schema import Value
-from tests.compiler.proving import pair
+from tests.compiler.proving import named, pair
 
 RANDOM = np.random.default_rng(0)
 WORDS = [
@@ -111,11 +110,6 @@ def _columns(**options: Any) -> ColumnTransformer:
         ("body", make_pipeline(CountVectorizer(), TfidfTransformer(sublinear_tf=True)), "body"),
     ]
     return ColumnTransformer(parts, **options)
-
-
-def named(value: object) -> str:
-    """A test's name, the same in every process."""
-    return re.sub(r" at 0x\w+", "", str(value))
 
 
 @pytest.mark.parametrize("labels", [Y2, Y3], ids=["two", "three"])

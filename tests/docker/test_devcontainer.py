@@ -22,8 +22,14 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(1200)]
 CLI = "@devcontainers/cli@0.89.0"
 SOCKET = Path("/var/run/docker.sock")
 LEFT_OUT = shutil.ignore_patterns(
-    "__pycache__", ".*_cache", ".coverage*", ".env", ".hypothesis", ".tools", ".venv", "models"
+    "__pycache__", ".*_cache", ".coverage*", ".env", ".hypothesis", ".tools", ".venv"
 )
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What a clone would not have, either."""
+    found = LEFT_OUT(folder, names)
+    return found | {"models"} if Path(folder) == ROOT else found
 
 
 def must(*command: str | Path, **options: Any) -> str:
@@ -61,7 +67,7 @@ class Workspace:
         group = f"--groups={SOCKET.stat().st_gid}"
         home = f"--home-dir={self.home}"
         must("useradd", f"--uid={self.uid}", group, "--create-home", home, self.user)
-        shutil.copytree(ROOT, self.clone, ignore=LEFT_OUT, symlinks=True)
+        shutil.copytree(ROOT, self.clone, ignore=left_out, symlinks=True)
         compose = self.clone / "docker" / "compose.dev.yaml"
         text = compose.read_text(encoding="utf-8")
         compose.write_text(text.replace("image: pilotboat-dev", f"image: {self.image}"), "utf-8")

@@ -113,7 +113,9 @@ def _compare(estimator: Any, frame: Any, schema: Schema, given: training.Answers
         original = frame[[name for name in frame if name in (*schema.names, *schema.ignored)]]
     elif schema.layout == "array":
         original = np.column_stack([column.to_numpy() for column in columns])
-    labels, shares = engine.predict(estimator, original, probabilities=schema.probabilities)
+    labels, shares = engine.predict(
+        estimator, lambda: copy.deepcopy(original), probabilities=schema.probabilities
+    )
     same = np.array_equal(labels, given[0]) and (
         shares is None or given[1] is None or np.array_equal(shares, given[1], equal_nan=True)
     )

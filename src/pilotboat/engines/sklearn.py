@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,21 @@ def answer(estimator: Any, schema: Schema) -> Any:
         with warnings.catch_warnings():
             # An unknown category, or a name that was not there at training: the schema has judged.
             warnings.simplefilter("ignore")
-            return predict(estimator, table(rows), probabilities=schema.probabilities)
+            return predict(estimator, lambda: table(rows), probabilities=schema.probabilities)
 
     return call
 
 
 def predict(
-    estimator: Any, data: Any, *, probabilities: bool
+    estimator: Any, data: Callable[[], Any], *, probabilities: bool
 ) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-    """`estimator.predict(data)` and, if wanted, `estimator.predict_proba(data)`."""
-    labels = np.asarray(estimator.predict(data))
+    """`estimator.predict` and, if wanted, `estimator.predict_proba` of what `data` makes.
+
+    It is made for each: a step with `copy=False` changes what it is given.
+    """
+    labels = np.asarray(estimator.predict(data()))
     if labels.ndim == 2 and labels.shape[1] == 1:  # noqa: PLR2004
         labels = labels[:, 0]
     if not probabilities:
         return labels, None
-    return labels, np.asarray(estimator.predict_proba(data), dtype=np.float64)
+    return labels, np.asarray(estimator.predict_proba(data()), dtype=np.float64)
