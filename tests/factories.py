@@ -58,7 +58,7 @@ def mixed_pipeline(head: Any = None, handle_unknown: str = "ignore") -> Any:
             ("cat", OneHotEncoder(handle_unknown=handle_unknown), ["sex", "embarked", "pclass"]),
         ]
     )
-    return make_pipeline(columns, head or LogisticRegression(max_iter=1000))
+    return make_pipeline(columns, LogisticRegression(max_iter=1000) if head is None else head)
 
 
 def fitted(head: Any = None, handle_unknown: str = "ignore", seed: int = 0) -> Any:

@@ -41,6 +41,7 @@ class Protocol(HttpToolsProtocol):
         self._body = b""
         self._settle: Callable[[], None] | None = None
         self._delivers = False
+        self._keep_alive = True
 
     def on_message_begin(self) -> None:
         self._settled()
@@ -74,6 +75,9 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         self._delivers, self._settle = True, None
+        # Asked now: the parser forgets it once the message is complete.
+        version = self.parser.get_http_version()
+        self._keep_alive = version == "1.1" and self.parser.should_keep_alive()
         if not self.flow.write_paused and self.quick is not None:
             path = self.url.decode("latin-1")
             self._settle = self.quick(path, self.headers, self._body, self._deliver)
@@ -100,11 +104,11 @@ class Protocol(HttpToolsProtocol):
         if not self._delivers:  # nobody is there any more
             return
         self._gathers = self._delivers = False
-        keep_alive = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
-        default = self.server_state.default_headers
+        default, keep_alive = self.server_state.default_headers, self._keep_alive
         raw = None if reply is None else whole(*reply, default=default, keep_alive=keep_alive)
         if raw is None:
             self._hand_over()
+            self.cycle.keep_alive = keep_alive
             super().on_message_complete()
             return
         self.transport.write(raw)

@@ -19,6 +19,7 @@ from tests.factories import PILOTBOAT, clean_environment, run
 EXITS = {
     "ArtifactError": 3,
     "BundleError": 3,
+    "CompileError": 3,
     "DataError": 3,
     "EnvironmentFault": 4,
     "LimitHitError": 4,
