@@ -24,7 +24,7 @@ from pilotboat.plan.terms import Dense, JoinTerms, Sparse, Values
 HERE = "pilotboat.compiler.assembly"
 SEARCHED = (
     "best_estimator_", "best_index_", "best_params_", "best_score_", "cv_results_", "multimetric_",
-    "n_splits_", "refit_time_", "scorer_", "n_candidates_", "n_iterations_", "n_possible_iterations_",
+    "n_splits_", "pre_dispatch", "refit_time_", "scorer_", "n_candidates_", "n_iterations_", "n_possible_iterations_",
     "n_remaining_candidates_", "n_required_iterations_", "n_resources_", "min_resources_",
     "max_resources_", "_checked_cv_orig", "_n_samples_orig",
 )  # fmt: skip

@@ -36,7 +36,9 @@ def simple_imputer(model: Any, given: Given, _compiler: Compiler, _where: str) -
         raise refuse("missing_values that are no number are not compiled for numbers")
     steps, given = as_numbers(given)
     doubles(given)
-    statistics = float64(model.statistics_)
+    # A constant stands in an array of objects, whatever it is.
+    filled = model.statistics_
+    statistics = float64(np.array(filled.tolist()) if filled.dtype.kind == "O" else filled)
     kept = list(range(given.width))
     if not model.keep_empty_features:
         kept = [place for place in kept if not math.isnan(statistics[place])]
@@ -131,7 +133,8 @@ def ordinal(model: Any, given: Given, _compiler: Compiler, _where: str) -> Built
     codes: list[tuple[tuple[float, ...], ...]] = []
     for number, known in enumerate(categories):
         mapping = _mapping(model, number)
-        places = list(range(len(known))) if mapping is None else mapping
+        places = list(range(len(known))) if mapping is None else list(mapping)
+        places += [0] * (len(known) - len(places))  # the gap, which the mapping leaves out
         missing = model._missing_indices.get(number)  # noqa: SLF001
         codes.append(
             tuple(

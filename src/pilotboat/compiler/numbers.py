@@ -79,9 +79,11 @@ def selection(model: Any, given: Given, _compiler: Compiler, _where: str) -> Bui
     places = tuple(int(place) for place in np.flatnonzero(model._get_support_mask()))  # noqa: SLF001
     if not places:
         raise refuse("it keeps no feature")
-    tags = model.__sklearn_tags__()
-    allow = "nan" if tags.input_tags.allow_nan else "finite"
-    return _after_check(given, allow, Take(places), width=len(places))
+    if model.__sklearn_tags__().input_tags.allow_nan:  # which lets infinity pass as well
+        before, given = as_numbers(given)
+        doubles(given)
+        return chained([*before, Take(places)]), Given("numbers", len(places))
+    return _after_check(given, "finite", Take(places), width=len(places))
 
 
 def pca(model: Any, given: Given, _compiler: Compiler, _where: str) -> Built:
