@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 
 from pilotboat.bundle import training
 from pilotboat.bundle.infer import infer
@@ -18,6 +19,10 @@ from pilotboat.compiler import compile_plan
 from pilotboat.engines import sklearn as engine
 from pilotboat.plan import Plan, store
 from pilotboat.rows import Rows
+
+NEW = tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 15)
+"""Whether SciPy sums exponentials as the plan does; older ones round otherwise."""
+EXACT, NEAR = (0.0, 1e-15) if NEW else (1e-14, 1e-14)
 
 
 def named(value: object) -> str:

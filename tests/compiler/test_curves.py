@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from pilotboat.errors import CompileError
 from tests.compiler.proofs import proved
-from tests.compiler.proving import named, pair
+from tests.compiler.proving import NEW, named, pair
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -105,7 +105,8 @@ def test_box_cox(standardize: bool) -> None:
     curve = PowerTransformer("box-cox", standardize=standardize)
     proof = proved(make_pipeline(curve, LogisticRegression()).fit(POSITIVE, Y), POSITIVE)
     assert proof.refused
-    assert proof.largest_difference < 1e-12
+    # Of scores near 1e16, which older versions do not round to the same last bit.
+    assert proof.largest_difference < (1e-12 if NEW else 10)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ SPECS = {
                 "squared_epsilon_insensitive",
             )
         },
-        fitted=(*SOLVED, "classes_", "t_", "_expanded_class_weight", "_loss_function_"),
+        fitted=(*SOLVED, "classes_", "t_", "_expanded_class_weight", "_loss_function_", "C"),
     ),
     "sklearn.linear_model._ridge:RidgeClassifier": Spec(
         f"{HERE}:ridge_classifier",
