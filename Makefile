@@ -2,7 +2,7 @@
 # PORT, PYTHON and ARGS reach the scripts through the environment: make serve PORT=8001
 
 .PHONY: help install serve examples test test-oldest check fix clean distclean \
-	build up dev down logs ps shell push certs lab bench bench-image test-image test-docker proof
+	build up dev down logs ps shell push certs key lab bench bench-image test-image test-docker test-faults soak proof
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ push: ## push the image: make push REGISTRY=registry.example.com/team
 certs: ## write a self-signed pair for trying TLS
 	@sh docker/certs.sh
 
+key: ## make an API key for trying what up starts
+	@sh docker/keys.sh
+
 bench: ## measure it beside its peers (ARGS="--models lr --rounds 1" for a part)
 	@sh scripts/install.sh
 	@"$${VENV:-.venv}"/bin/python -m benchmarks $(ARGS)
@@ -74,6 +77,12 @@ test-image: ## run the tests inside the image, against what it ships
 
 test-docker: ## the tests of the containers, against a real Docker engine
 	@sh scripts/test-docker.sh
+
+test-faults: ## kill, roll, stop and overload real servers under load, and write docs/faults.md
+	@sh scripts/test-faults.sh
+
+soak: ## repeat the faults for hours (HOURS=8)
+	@HOURS="$${HOURS:-8}" sh scripts/test-faults.sh
 
 clean: ## remove build products and caches
 	@sh scripts/clean.sh

@@ -49,6 +49,17 @@ try() {
     '{"class":"1st","sex":"female","age":"adult"}'
 }
 
+# keys FILE: what is wrong with the file of API keys, if anything
+keys() {
+  if [ -d "$1" ]; then
+    echo "is a directory"
+  elif [ -r "$1" ]; then
+    grep -Eq '^[A-Za-z0-9-]+:[0-9a-f]{64}( |$)' "$1" || echo "has no line as 'pilotboat key NAME' prints it"
+  elif [ -x "$(dirname "$1")" ] && [ ! -e "$1" ]; then
+    echo "is not there"
+  fi
+}
+
 # fault FILE: what is wrong with a certificate or key, if anything. One that only the container's user
 # may read cannot be judged here.
 fault() {
@@ -84,6 +95,12 @@ case ${1:-} in
       wrong=$(fault "$(value CERTS "")/$file")
       [ -z "$wrong" ] || fail "CERTS: $(value CERTS "")/$file $wrong"
     done
+    if ! given API_KEYS; then
+      sh docker/keys.sh "$image"
+      export API_KEYS="$PWD/docker/keys/keys"
+    fi
+    wrong=$(keys "$(value API_KEYS "")")
+    [ -z "$wrong" ] || fail "API_KEYS: $(value API_KEYS "") $wrong"
     cpus=$(docker info --format '{{.NCPU}}')
     if ! given CPUS && [ "$cpus" -lt 2 ]; then export CPUS="$cpus"; fi
     models "$image"
@@ -92,7 +109,9 @@ case ${1:-} in
     echo "serving on $url"
     trust=
     [ "$(value CERTS "")" != "$PWD/docker/certs" ] || trust="--cacert docker/certs/server.crt "
-    try "curl -s $trust$url"
+    header='-H "X-API-Key: $KEY" '
+    [ "$(value API_KEYS "")" != "$PWD/docker/keys/keys" ] || header="-H @docker/keys/header "
+    try "curl -s $trust$header$url"
     ;;
   dev)
     compose dev build --quiet

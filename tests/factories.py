@@ -142,11 +142,11 @@ def free_port() -> int:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without settings of Pilotboat, with `more`."""
+    """The environment without settings of Pilotboat, one process a server; with `more`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PILOTBOAT_")}
     for name in ("WEB_CONCURRENCY", "LOG_LEVEL"):
         kept.pop(name, None)
-    return kept | more
+    return kept | {"PILOTBOAT_WORKERS": "1"} | more
 
 
 def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -165,17 +165,25 @@ def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[s
 class Server:
     """`pilotboat serve PATH` as a process of its own, ready when entered."""
 
-    def __init__(self, path: Path, *options: str, wait_for: str = "/readyz", **env: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *options: str,
+        wait_for: str = "/readyz",
+        stdout: Any = subprocess.DEVNULL,
+        **env: str,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.command = [*PILOTBOAT, "serve", str(path), "--port", str(self.port), *options]
         self.env = clean_environment(**env)
         self.wait_for = wait_for
+        self.stdout = stdout
 
     def __enter__(self) -> Self:
         self.log = tempfile.TemporaryFile("a+")  # a pipe would fill up
         self.process = subprocess.Popen(
-            self.command, env=self.env, stderr=self.log, stdout=subprocess.DEVNULL
+            self.command, env=self.env, stderr=self.log, stdout=self.stdout
         )
         self.client = httpx.Client(base_url=self.url, timeout=30)
         for _ in range(600):

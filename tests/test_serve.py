@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pilotboat import serve
+from pilotboat import scratch, serve
 from pilotboat.errors import EnvironmentFault
 from pilotboat.operations.access import Access
 from pilotboat.serve import Reload, build, check, configure_logging
@@ -117,6 +117,21 @@ def test_an_address_that_is_taken_does_not(tmp_path: Path) -> None:
         port = holder.getsockname()[1]
         with pytest.raises(EnvironmentFault, match=f"port {port}: Address already in use"):
             check(read(repository=str(tmp_path), port=port))
+
+
+def test_workers_need_room_for_what_they_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C15, D03"""
+    monkeypatch.setattr(scratch, "SHARED_MEMORY", tmp_path / "absent")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    made = read(repository=str(tmp_path), port=port, workers=2)
+    check(made, supervised=True)
+    monkeypatch.setattr(scratch, "temporary", lambda: None)
+    check(made)
+    with pytest.raises(EnvironmentFault, match="absent is not writable"):
+        check(made, supervised=True)
 
 
 def test_a_repository_that_is_none_does_not(tmp_path: Path) -> None:

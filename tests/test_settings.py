@@ -3,27 +3,51 @@ from __future__ import annotations
 import json
 import os
 import re
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from pilotboat.errors import SettingsError
-from pilotboat.settings import Settings, exported, is_kubernetes, read, unknown, variable_of
+from pilotboat.settings import (
+    SECRETS,
+    Settings,
+    exported,
+    file_of,
+    is_kubernetes,
+    read,
+    unknown,
+    variable_of,
+)
 
 ROOT = Path(__file__).parents[1]
 DIGEST, OTHER = "ab" * 32, "01" * 32
+KEYS = f"ci:{DIGEST} predict\nshop:{OTHER} predict:titanic rate=5"
 DEFAULTS = {
     "repository": "models",
     "model": None,
     "state": ".pilotboat",
     "host": "127.0.0.1",
     "port": 8000,
-    "workers": 1,
+    "workers": "auto",
+    "threads": "auto",
     "log_level": "info",
     "max_body_bytes": 10_485_760,
     "max_rows": 10_000,
     "max_text": 1_000_000,
+    "max_pending": 512,
+    "max_pending_bytes": 67_108_864,
+    "queue_ms": 250.0,
+    "request_timeout_ms": 10_000,
+    "drain_seconds": 20.0,
+    "hang_seconds": 30,
+    "boot_seconds": 60,
+    "api_keys": SecretStr(""),
+    "require_keys": False,
+    "rate_limit": 0.0,
+    "cors_origins": (),
     "batch_rows": 64,
     "batch_wait_ms": 2.0,
     "unknown_fields": "refuse",
@@ -54,10 +78,25 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "PILOTBOAT_HOST": ("::1", "::1"),
     "PILOTBOAT_PORT": ("9000", 9000),
     "PILOTBOAT_WORKERS": ("4", 4),
+    "PILOTBOAT_THREADS": ("2", 2),
     "PILOTBOAT_LOG_LEVEL": ("DEBUG", "debug"),
     "PILOTBOAT_MAX_BODY_BYTES": ("2048", 2048),
     "PILOTBOAT_MAX_ROWS": ("5", 5),
     "PILOTBOAT_MAX_TEXT": ("6", 6),
+    "PILOTBOAT_MAX_PENDING": ("7", 7),
+    "PILOTBOAT_MAX_PENDING_BYTES": ("4096", 4096),
+    "PILOTBOAT_QUEUE_MS": ("12.5", 12.5),
+    "PILOTBOAT_REQUEST_TIMEOUT_MS": ("500", 500),
+    "PILOTBOAT_DRAIN_SECONDS": ("2.5", 2.5),
+    "PILOTBOAT_HANG_SECONDS": ("5", 5),
+    "PILOTBOAT_BOOT_SECONDS": ("90", 90),
+    "PILOTBOAT_API_KEYS": (KEYS, SecretStr(KEYS)),
+    "PILOTBOAT_REQUIRE_KEYS": ("true", True),
+    "PILOTBOAT_RATE_LIMIT": ("0.5", 0.5),
+    "PILOTBOAT_CORS_ORIGINS": (
+        "https://App.example.com:443, http://localhost:5173 http://[::1]:80",
+        ("https://app.example.com", "http://localhost:5173", "http://[::1]"),
+    ),
     "PILOTBOAT_BATCH_ROWS": ("1", 1),
     "PILOTBOAT_BATCH_WAIT_MS": ("0.5", 0.5),
     "PILOTBOAT_UNKNOWN_FIELDS": ("ignore", "ignore"),
@@ -94,6 +133,18 @@ BAD = {
     "PILOTBOAT_MAX_BODY_BYTES": "1e9",
     "PILOTBOAT_MAX_ROWS": "0",
     "PILOTBOAT_MAX_TEXT": "-1",
+    "PILOTBOAT_THREADS": "many",
+    "PILOTBOAT_MAX_PENDING": "0",
+    "PILOTBOAT_MAX_PENDING_BYTES": "1",
+    "PILOTBOAT_QUEUE_MS": "0",
+    "PILOTBOAT_REQUEST_TIMEOUT_MS": "0",
+    "PILOTBOAT_DRAIN_SECONDS": "0",
+    "PILOTBOAT_HANG_SECONDS": "1.5",
+    "PILOTBOAT_BOOT_SECONDS": "soon",
+    "PILOTBOAT_API_KEYS": "s3cret",
+    "PILOTBOAT_REQUIRE_KEYS": "perhaps",
+    "PILOTBOAT_RATE_LIMIT": "-1",
+    "PILOTBOAT_CORS_ORIGINS": "*.example.com",
     "PILOTBOAT_UNKNOWN_FIELDS": "maybe",
     "PILOTBOAT_TRUST": "sha256:abc",
     "PILOTBOAT_ALLOW_VERSION_SKEW": "perhaps",
@@ -106,6 +157,8 @@ BAD = {
         *BAD.items(),
         *(("PILOTBOAT_PORT", value) for value in ("", "-1", "0", "65536", "1e9", "tcp")),
         *(("PILOTBOAT_WORKERS", value) for value in ("", "0", "-1", "1000000000", "1.5")),
+        *(("PILOTBOAT_RATE_LIMIT", value) for value in ("inf", "nan", "")),
+        *(("PILOTBOAT_QUEUE_MS", value) for value in ("inf", "nan", "60001")),
         ("PILOTBOAT_MAX_BODY_BYTES", "1023"),
         ("PILOTBOAT_TRUST", f"{DIGEST},{DIGEST[:-1]}"),
         ("PILOTBOAT_TRUST", DIGEST.upper()),
@@ -226,7 +279,7 @@ def test_the_example_lists_every_setting_with_its_default_and_its_help() -> None
 
 
 def _written(default: Any) -> str:
-    if default in (None, ()):
+    if default in (None, (), SecretStr("")):
         return ""
     return json.dumps(default) if isinstance(default, bool) else str(default)
 
@@ -237,3 +290,136 @@ def test_the_example_can_be_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> No
             name, _, value = line.partition("=")
             monkeypatch.setenv(name, value)
     assert read().model_dump() == DEFAULTS
+
+
+def test_a_prediction_must_be_able_to_end_before_its_worker_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PILOTBOAT_REQUEST_TIMEOUT_MS", "20000")
+    monkeypatch.setenv("PILOTBOAT_PORT", "0")
+    with pytest.raises(SettingsError) as caught:
+        read()
+    said = "PILOTBOAT_DRAIN_SECONDS: expected more than the 20 s of PILOTBOAT_REQUEST_TIMEOUT_MS, got 20 s"
+    assert said in str(caught.value)
+    assert "PILOTBOAT_PORT: expected" in str(caught.value)
+    monkeypatch.setenv("PILOTBOAT_PORT", "8000")
+    monkeypatch.setenv("PILOTBOAT_DRAIN_SECONDS", "20.001")
+    assert read().drain_seconds == 20.001
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "null",
+        "*, https://a.example",
+        "https://*.example.com",
+        "https://a.example/",
+        "https://a.example/path",
+        "a.example",
+        "https://",
+        "https://a.example:0",
+        "https://a.example:65536",
+        "https://user@a.example",
+        "https://a.example?x",
+        "https://bücher.example",
+    ],
+)
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PILOTBOAT_CORS_ORIGINS", value)
+    with pytest.raises(SettingsError, match="PILOTBOAT_CORS_ORIGINS: expected"):
+        read()
+
+
+def test_any_origin_is_a_star_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTBOAT_CORS_ORIGINS", "*")
+    assert read().cors_origins == ("*",)
+
+
+def keys_file(folder: Path, content: str = f"{KEYS}\r\n", mode: int = 0o600) -> str:
+    file = folder / "keys"
+    file.write_bytes(content.encode())
+    file.chmod(mode)
+    return str(file)
+
+
+def test_a_secret_is_read_from_its_file_and_handed_on_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = keys_file(tmp_path)
+    monkeypatch.setenv("PILOTBOAT_API_KEYS_FILE", path)
+    made = read()
+    assert made.api_keys.get_secret_value() == KEYS
+    passed = exported(made)
+    assert "PILOTBOAT_API_KEYS" not in passed
+    assert passed["PILOTBOAT_API_KEYS_FILE"] == path
+    for variable, text in passed.items():
+        monkeypatch.setenv(variable, text)
+    assert read() == made
+    assert unknown(os.environ) == []
+
+
+def test_every_secret_may_be_in_a_file() -> None:
+    assert "api_keys" in SECRETS
+    assert unknown({file_of(name): "x" for name in SECRETS}) == []
+    assert unknown({"PILOTBOAT_PORT_FILE": "x"}) != []
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "said"),
+    [
+        (KEYS, 0o644, "not everyone may read"),
+        ("", 0o600, "empty"),
+        ("\r\n", 0o600, "empty"),
+        ("s3cret", 0o600, "line 1 begins with no id"),
+        (f"ci:{DIGEST}\nci:s3cret", 0o600, "line 2 has no SHA-256"),
+    ],
+)
+def test_a_bad_file_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, mode: int, said: str
+) -> None:
+    path = keys_file(tmp_path, content, mode)
+    monkeypatch.setenv("PILOTBOAT_API_KEYS_FILE", path)
+    monkeypatch.setenv("PILOTBOAT_REQUIRE_KEYS", "true")
+    monkeypatch.setenv("PILOTBOAT_PORT", "0")
+    with pytest.raises(SettingsError) as caught:
+        read()
+    assert f"PILOTBOAT_API_KEYS_FILE ({path!r}): expected " in str(caught.value)
+    assert said in str(caught.value)
+    assert "PILOTBOAT_PORT: expected " in str(caught.value)
+    assert "PILOTBOAT_REQUIRE_KEYS" not in str(caught.value)  # there are some, if they were right
+    everything = "".join(traceback.format_exception(caught.value))
+    assert "s3cret" not in everything
+    assert DIGEST not in everything
+
+
+def test_a_secret_is_given_in_one_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PILOTBOAT_API_KEYS_FILE", keys_file(tmp_path))
+    monkeypatch.setenv("PILOTBOAT_API_KEYS", "")
+    assert read().api_keys.get_secret_value() == KEYS
+    monkeypatch.setenv("PILOTBOAT_API_KEYS", KEYS)
+    with pytest.raises(SettingsError, match=r"or PILOTBOAT_API_KEYS, not both: choose one"):
+        read()
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere/keys", "."])
+def test_a_path_of_no_file_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("PILOTBOAT_API_KEYS_FILE", path)
+    with pytest.raises(SettingsError, match=r"PILOTBOAT_API_KEYS_FILE \('.*'\): expected a file"):
+        read()
+
+
+@pytest.mark.parametrize("keys", ["", "# none yet\n"])
+def test_keys_may_be_required(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("PILOTBOAT_REQUIRE_KEYS", "true")
+    monkeypatch.setenv("PILOTBOAT_API_KEYS", keys)
+    with pytest.raises(SettingsError, match=r"PILOTBOAT_REQUIRE_KEYS: .*pilotboat key"):
+        read()
+    monkeypatch.setenv("PILOTBOAT_API_KEYS", KEYS)
+    assert read().require_keys
+
+
+def test_a_secret_is_not_in_what_settings_look_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTBOAT_API_KEYS", KEYS)
+    made = read()
+    for text in (repr(made), str(made), made.model_dump_json(), str(made.model_dump())):
+        assert DIGEST not in text

@@ -14,7 +14,17 @@ How it is shown (an HTTP status, an exit code) is decided where it is shown.
     │   ├── TooLargeError          over a limit
     │   ├── MediaTypeError         content type, charset or encoding that is not spoken here
     │   ├── NotAcceptableError     no answer in a form that the caller takes
-    │   └── ExpectationError       an Expect header that cannot be met
+    │   ├── ExpectationError       an Expect header that cannot be met
+    │   ├── TargetTooLongError     a request line over its limit
+    │   ├── HeadTooLargeError      headers over their limits
+    │   ├── SlowError              a request that did not arrive in time
+    │   ├── UnauthorizedError      without an API key that is known here
+    │   ├── ForbiddenError         with an API key that does not allow it
+    │   └── RateLimitedError       more requests than its API key may send
+    ├── BusyError                  a request that could be answered, but not now
+    │   ├── OverloadedError        there are more requests than can be answered in time
+    │   ├── LeavingError           the server is about to stop
+    │   └── DeadlineError          the time that it was given has passed
     ├── RowsError                  a readable document whose rows break the schema
     ├── ModelError                 about a model on the server
     │   ├── UnknownModelError      no model or version of that name
@@ -41,11 +51,16 @@ __all__ = [
     "ArtifactError",
     "BodyError",
     "BundleError",
+    "BusyError",
     "CompileError",
     "DataError",
+    "DeadlineError",
     "EnvironmentFault",
     "ExpectationError",
     "Fault",
+    "ForbiddenError",
+    "HeadTooLargeError",
+    "LeavingError",
     "LimitHitError",
     "MediaTypeError",
     "MissingExtraError",
@@ -54,12 +69,17 @@ __all__ = [
     "ModelNotReadyError",
     "NotAcceptableError",
     "NotFiniteError",
+    "OverloadedError",
     "PilotboatError",
+    "RateLimitedError",
     "RefusedError",
     "RequestError",
     "RowsError",
     "SettingsError",
+    "SlowError",
+    "TargetTooLongError",
     "TooLargeError",
+    "UnauthorizedError",
     "UnknownModelError",
     "UntrustedBundleError",
     "UntrustedError",
@@ -158,6 +178,46 @@ class NotAcceptableError(RequestError):
 
 class ExpectationError(RequestError):
     default_code = "expectation-failed"
+
+
+class TargetTooLongError(RequestError):
+    default_code = "uri-too-long"
+
+
+class HeadTooLargeError(RequestError):
+    default_code = "headers-too-large"
+
+
+class SlowError(RequestError):
+    default_code = "request-timeout"
+
+
+class UnauthorizedError(RequestError):
+    default_code = "unauthorized"
+
+
+class ForbiddenError(RequestError):
+    default_code = "forbidden"
+
+
+class RateLimitedError(RequestError):
+    default_code = "rate-limited"
+
+
+class BusyError(PilotboatError):
+    default_code = "overloaded"
+
+
+class OverloadedError(BusyError):
+    default_code = "overloaded"
+
+
+class LeavingError(BusyError):
+    default_code = "shutting-down"
+
+
+class DeadlineError(BusyError):
+    default_code = "deadline-exceeded"
 
 
 class RowsError(PilotboatError):

@@ -13,6 +13,7 @@ EXTRAS = {
     "skops": "sklearn",
     "pandas": "sklearn",
     "onnxruntime": "onnx",
+    "opentelemetry": "otel",
 }
 """Top-level package -> the extra that installs it."""
 

@@ -8,25 +8,40 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http import HTTPStatus
+from ipaddress import ip_address
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.supervisors.basereload import BaseReload
 
+import pilotboat
+from pilotboat import scratch
 from pilotboat import settings as settings_module
 from pilotboat.bundle.manifest import MANIFEST
-from pilotboat.cgroup import cpu_limit
 from pilotboat.errors import EnvironmentFault
+from pilotboat.http.admission import Admission, Room
 from pilotboat.http.app import create_app
 from pilotboat.http.body import Limits
-from pilotboat.operations.access import Access, App, Lines, Receive, Scope, Send
-from pilotboat.protocol import Protocol
-from pilotboat.rows import Reader
-from pilotboat.runtime.batcher import Bounds, stacked
+from pilotboat.http.door import Door
+from pilotboat.http.keys import Keys
+from pilotboat.http.metrics import Page
+from pilotboat.http.origins import Origins
+from pilotboat.imports import resolve
+from pilotboat.operations.access import Access, App, Journal, Quick, Reader, Receive, Scope, Send
+from pilotboat.operations.lines import Lines
+from pilotboat.operations.meter import Meter
+from pilotboat.operations.metrics import Metrics
+from pilotboat.operations.ring import parse
+from pilotboat.operations.seat import Seat
+from pilotboat.protocol import Connection, Server
+from pilotboat.rows import Reader as RowReader
+from pilotboat.runtime.batcher import Bounds, Place, stacked
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.pace import measure
 from pilotboat.runtime.repository import Live, Repository, bundles
@@ -34,10 +49,20 @@ from pilotboat.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+TRACING = "pilotboat.operations.tracing:Tracing"
+TRACING_CHECK = "pilotboat.operations.tracing:check"
+TRACED = (
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+)
+"""Any of these asks for traces."""
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""A line of the server's own log."""
 UVICORN: dict[str, Any] = {
     "log_config": None,
     "access_log": False,
-    "http": Protocol,
+    "http": Connection,
     "proxy_headers": False,
     "server_header": False,
     "ws": "none",
@@ -47,17 +72,72 @@ UVICORN: dict[str, Any] = {
 """uvicorn's settings that do not depend on ours. Keep-alive outlasts a proxy's usual 60 s."""
 
 
-def build(settings: Settings) -> App:
-    """The ASGI application that `settings` describe."""
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+def build(
+    settings: Settings,
+    seat: Seat | None = None,
+    told: Callable[[str], None] = lambda _: None,
+    opened: Callable[[Repository], None] = lambda _: None,
+) -> Access:
+    """The ASGI application that `settings` describe.
 
-    bounds = Bounds(settings.batch_rows, settings.batch_wait_ms / 1000)
+    seat: of this worker; None: it is the only one. told: hears what a start is at. opened: gets the
+    repository once it has been opened.
+    """
+    seat = Seat() if seat is None else seat
+    place = Place(ThreadPoolExecutor(max_workers=1, thread_name_prefix="model"))
+    metrics, tracing = Metrics(seat, pilotboat.__version__), _tracing()
+    journal = _journal(settings, metrics, tracing)
+    repository = _repository(settings, place, metrics)
+
+    def start() -> None:
+        repository.open(told)
+        _report(repository)
+        metrics.start()
+        opened(repository)
+
+    def stop() -> None:
+        place.executor.shutdown(wait=True)
+        metrics.stop()
+
+    ring = parse(settings.api_keys.get_secret_value(), settings.rate_limit)
+    door = create_app(
+        repository,
+        Limits(body=settings.max_body_bytes, rows=settings.max_rows),
+        max_text=settings.max_text,
+        unknown_fields=settings.unknown_fields,
+        on_start=start,
+        page=_page(journal, metrics),
+        on_stop=stop,
+        keyed=bool(ring.keys),
+    )
+    keyed = Keys(door, ring, Meter(seat.meters), repository) if ring.keys else door
+    admission = _admission(settings, keyed, door, repository)
+    _watch(metrics, repository, admission, place)
+    app: App = admission
+    quick: Quick = keyed.quick  # what is answered at once needs no room
+    if settings.cors_origins:
+        origins = Origins(admission, quick, settings.cors_origins)
+        app, quick = origins, origins.quick
+    traces = tracing is not None
+    return Access(_uncut(app), journal, quick, repository.leave, traces=traces)
+
+
+def _journal(settings: Settings, metrics: Metrics, tracing: Any) -> Journal:
+    """What takes the facts of requests, and hands them to who reads them."""
+    lines = _lines(settings)
+    readers: list[Reader] = [one for one in (tracing, metrics, lines) if one is not None]
+    return Journal(readers, [one.close for one in (tracing, lines) if one is not None])
+
+
+def _repository(settings: Settings, place: Place, metrics: Metrics) -> Repository:
+    """The models, each with what surrounds it."""
+    bounds = Bounds(settings.batch_rows, settings.batch_wait_ms / 1000, settings.queue_ms / 1000)
 
     def wrap(model: Model) -> Live:
-        reader = Reader(model.schema, settings.unknown_fields, settings.max_text)
-        return Live(model, reader, *stacked(model, measure(model), executor, bounds))
+        reader = RowReader(model.schema, settings.unknown_fields, settings.max_text)
+        return Live(model, reader, *stacked(model, measure(model), place, bounds, metrics.observe))
 
-    repository = Repository(
+    return Repository(
         settings.repository,
         wrap,
         default=settings.model,
@@ -65,25 +145,67 @@ def build(settings: Settings) -> App:
         allow_version_skew=settings.allow_version_skew,
     )
 
-    def start() -> None:
-        repository.open()
-        _report(repository)
 
-    app = create_app(
-        repository,
-        Limits(body=settings.max_body_bytes, rows=settings.max_rows),
-        max_text=settings.max_text,
-        unknown_fields=settings.unknown_fields,
-        on_start=start,
-        on_stop=lambda: executor.shutdown(wait=True),
+def _admission(settings: Settings, app: App, door: Door, repository: Repository) -> Admission:
+    """What lets predictions in, as many as there is room for."""
+    room = Room(
+        settings.max_pending,
+        settings.max_body_bytes,
+        settings.max_pending_bytes,
+        settings.request_timeout_ms,
     )
-    log = _access_log() if settings.log_level in ("info", "debug") else None
-    return Access(_uncut(app), log, app.quick)
+    return Admission(
+        app,
+        room,
+        route=lambda path: getattr(door.find(path), "route", None),
+        is_leaving=lambda: repository.leaving,
+    )
 
 
-def _access_log() -> Lines:
-    """One line a request on standard output: JSON, or words where a person is looking."""
-    return Lines(sys.stdout.buffer, readable=sys.stdout.isatty())
+def _lines(settings: Settings) -> Lines | None:
+    """The access log: of every request, or of those that failed here, or of none."""
+    if settings.log_level == "critical" or sys.stdout is None:
+        return None
+    least = 0 if settings.log_level in ("info", "debug") else HTTPStatus.INTERNAL_SERVER_ERROR
+    return Lines(sys.stdout.buffer, readable=sys.stdout.isatty(), least=least)
+
+
+def _tracing() -> Any:
+    """What makes spans of requests; None where no variable of OpenTelemetry asks for it."""
+    return resolve(TRACING)(pilotboat.__version__) if _is_traced(os.environ) else None
+
+
+def _is_traced(environ: Mapping[str, str]) -> bool:
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    return exporter != "none" and any(environ.get(name, "").strip() for name in TRACED)
+
+
+def _page(journal: Journal, metrics: Metrics) -> Page:
+    """The page of the metrics, with every request up to now."""
+
+    def page(accept: str) -> tuple[bytes, str]:
+        journal.flush()
+        return metrics.page(accept)
+
+    return page
+
+
+def _watch(metrics: Metrics, repository: Repository, admission: Admission, place: Place) -> None:
+    """Let the metrics read what there is to be read."""
+    metrics.watch(
+        ready=lambda: repository.is_ready,
+        served=lambda: [
+            (name, live.model.version, live.model.engine, live.model.bundle.digest)
+            for name in repository.names
+            for live in repository.versions(name)
+        ],
+        gauges={
+            "pilotboat_requests_in_flight": lambda: admission.pending,
+            "pilotboat_queue_rows": lambda: sum(one.rows for one in place.backlogs),
+        },
+    )
 
 
 def _uncut(app: App) -> App:
@@ -129,15 +251,18 @@ def _report(repository: Repository) -> None:
 
 def configure_logging(level: str) -> None:
     """Log to standard error, a line an event."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    logging.basicConfig(level=level.upper(), format=FORMAT, force=True)
 
 
-def check(settings: Settings) -> None:
-    """Raise `EnvironmentFault` for what would stop the server, before it starts; warn of the rest."""
+def check(settings: Settings, *, supervised: bool = False) -> None:
+    """Raise `EnvironmentFault` for what would stop the server, before it starts.
+
+    supervised: whether there are workers, which share files.
+    """
     for _ in bundles(Path(settings.repository)):
         break
+    if _is_traced(os.environ):
+        resolve(TRACING_CHECK)(os.environ)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         if os.name == "posix":
@@ -151,19 +276,32 @@ def check(settings: Settings) -> None:
                 code="port-unavailable",
                 hint="Choose another with --port, or stop what holds it.",
             ) from error
-    _check_processors(settings.workers)
+    if supervised:
+        workers = 1 if settings.workers == "auto" else settings.workers
+        scratch.choose(workers, scratch.places())
+    _check_keys(settings)
 
 
-def _check_processors(workers: int) -> None:
-    """Warn where the workers have less than a processor between them: each answer waits for it."""
-    limit = cpu_limit()
-    if limit is not None and limit < 1:
-        fewer = "" if workers == 1 else f" The {workers} workers share it: one would do."
+def _check_keys(settings: Settings) -> None:
+    """Warn where everyone who reaches the server may ask it, or where a limit limits nothing."""
+    if parse(settings.api_keys.get_secret_value()).keys:
+        return
+    if not _is_loopback(settings.host):
         logger.warning(
-            "Only %.2g of a processor is allowed here: starting and answering take long.%s",
-            limit,
-            fewer,
+            "everyone who reaches %s may ask: no API key is set (PILOTBOAT_API_KEYS_FILE)",
+            settings.host,
         )
+    if settings.rate_limit:
+        logger.warning(
+            "PILOTBOAT_RATE_LIMIT limits nothing: it is that of API keys, and none is set"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def run(settings: Settings, *, reload: bool = False) -> None:
@@ -174,7 +312,15 @@ def run(settings: Settings, *, reload: bool = False) -> None:
     if not reload:
         # uvicorn stops first and then raises the signal anew: a stop that was asked for is a success.
         signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
-        uvicorn.run(build(settings), host=settings.host, port=settings.port, **UVICORN)
+        config = uvicorn.Config(
+            build(settings),
+            host=settings.host,
+            port=settings.port,
+            timeout_graceful_shutdown=ceil(settings.drain_seconds),
+            **UVICORN,
+        )
+        with suppress(KeyboardInterrupt):  # uvicorn stops first, and then raises it anew
+            Server(config).run()
         return
     os.environ.update(settings_module.exported(settings))
     config = uvicorn.Config(
@@ -184,7 +330,7 @@ def run(settings: Settings, *, reload: bool = False) -> None:
         port=settings.port,
         **UVICORN,
     )
-    target = uvicorn.Server(config).run
+    target = Server(config, owns=False).run
     Reload(config, target, [config.bind_socket()], Path(settings.repository)).run()
 
 

@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,9 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pilotboat import cgroup
+from pilotboat.runtime import capacity, sizing
 from tests.cli.conftest import Command
 from tests.cli.test_main import one_line
-from tests.factories import RECORD, Server, damaged, pack_reviews
+from tests.factories import RECORD, Server, clean_environment, damaged, pack_reviews
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
@@ -36,6 +40,8 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [*os.environ]:
         if name.startswith("PILOTBOAT_") or name in ("WEB_CONCURRENCY", "LOG_LEVEL"):
             monkeypatch.delenv(name)
+    for name in sizing.NUMERIC:  # a command in this process sets them
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -178,6 +184,86 @@ def test_several_workers_serve_and_stop_when_told(titanic: Path) -> None:
     assert "Using worker: pilotboat.worker.Worker" in said
     assert "Traceback" not in said
     assert "SIGKILL" not in said
+
+
+def test_workers_are_planned_from_what_may_be_used(titanic: Path) -> None:
+    """F16"""
+    made = sizing.plan(
+        cgroup.allowed(), capacity.need(titanic), supervised=True, environ=os.environ
+    )
+    with Server(titanic, "--workers", "auto") as server:
+        until(lambda: server.logged().count("Application startup complete") == made.workers)
+        said = server.stop()
+    assert f"{made}\n" in said
+    assert "Using worker: pilotboat.worker.Worker" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_one_processor_is_one_worker_under_a_supervisor(titanic: Path) -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})  # the server inherits it
+    try:
+        server = Server(titanic, "--workers", "auto", OMP_NUM_THREADS="")
+        with server:
+            until(lambda: "Application startup complete" in server.logged())
+            said = server.stop()
+    finally:
+        os.sched_setaffinity(0, before)
+    assert "1 worker of 1 thread: " in said
+    assert "Using worker: pilotboat.worker.Worker" in said
+
+
+def test_one_worker_that_is_asked_for_is_one_process(titanic: Path) -> None:
+    with Server(titanic, "--workers", "1", PILOTBOAT_WORKERS="auto") as server:
+        said = server.stop()
+    assert "one process without a supervisor" in said
+    assert "Using worker" not in said
+
+
+def test_variables_of_gunicorn_have_no_effect(titanic: Path) -> None:
+    """C16"""
+    more = {"GUNICORN_CMD_ARGS": "--workers 4 --preload --max-requests 1 --bind 127.0.0.1:1"}
+    with Server(titanic, "--workers", "2", **more) as server:
+        until(lambda: server.logged().count("Application startup complete") == 2)
+        for _ in range(4):
+            assert server.client.post("/predict", json=RECORD).status_code == 200
+        said = server.stop()
+    assert said.count("Application startup complete") == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system has no /proc")
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "", "PILOTBOAT_THREADS": "3"}, "3"),
+        ({"OMP_NUM_THREADS": "5", "PILOTBOAT_THREADS": "3"}, "3"),
+        ({"OMP_NUM_THREADS": "5"}, "5"),
+    ],
+)
+def test_numeric_libraries_are_told_their_threads_before_they_are_imported(
+    tmp_path: Path, given: dict[str, str], expected: str
+) -> None:
+    """F16"""
+    code = (
+        "import os, sys\n"
+        "from pilotboat.cli import serve\n"
+        "def told(reference):\n"
+        "    print(*(os.environ[name] for name in serve.sizing.NUMERIC), 'numpy' in sys.modules)\n"
+        "    raise SystemExit\n"
+        "serve.resolve = told\n"
+        "serve.serve([sys.argv[1]])\n"
+    )
+    env = clean_environment(**given)
+    for name in sizing.NUMERIC[1:]:
+        env.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [*[expected] * len(sizing.NUMERIC), "False"]
 
 
 def test_reload_picks_up_what_is_packed(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def available() -> bool:
 
 def copy_of_project(to: Path) -> Path:
     """What the scripts under docker/ need, in a folder that a test may change."""
-    ignore = shutil.ignore_patterns("__pycache__", "build", "certs", "lab")
+    ignore = shutil.ignore_patterns("__pycache__", "build", "certs", "keys", "lab")
     for name in ("docker", "examples", "scripts", "src"):
         shutil.copytree(ROOT / name, to / name, ignore=ignore)
     for name in ("pyproject.toml", "poetry.lock", "README.md", "LICENSE"):

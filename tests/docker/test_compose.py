@@ -27,10 +27,16 @@ class Production:
         self.stack, self.http, self.https = stack, http, https
         certificate = stack.project / "docker" / "certs" / "server.crt"
         self.context = ssl.create_default_context(cafile=str(certificate))
+        name, _, key = (stack.project / "docker" / "keys" / "header").read_text().partition(": ")
+        self.key = {name: key.strip()}
 
-    def client(self) -> httpx.Client:
+    def client(self, **headers: str) -> httpx.Client:
+        """A client that shows the key which `make up` made, unless it is given other headers."""
         return httpx.Client(
-            base_url=f"https://localhost:{self.https}", verify=self.context, timeout=30
+            base_url=f"https://localhost:{self.https}",
+            verify=self.context,
+            timeout=30,
+            headers=headers or self.key,
         )
 
 
@@ -41,6 +47,8 @@ def production(image: str, models: Path, project: Path) -> Iterator[Production]:
         done = stack.do("up")
         assert done.returncode == 0, done.stderr
         assert f"serving on https://localhost:{https}" in done.stdout
+        assert "docker/keys: an API key called first" in done.stdout
+        assert "-H @docker/keys/header " in done.stdout
         yield Production(stack, http, https)
 
 
@@ -55,6 +63,23 @@ def test_prediction_over_tls(production: Production) -> None:
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     logs = run("docker", "logs", production.stack.container("nginx")).stdout
     assert '"id":"mine-1"' in logs
+
+
+def test_production_wants_a_key_and_nobody_sees_it(production: Production) -> None:
+    with production.client(accept="application/json") as client:
+        problem(client.post("/predict", json=ROW), 401)
+        assert client.get("/health").status_code == 200
+    key = production.key["X-API-Key"]
+    secret = key.rpartition("_")[2]
+    for service in ("server", "nginx"):
+        name = production.stack.container(service)
+        seen = run("docker", "logs", name)
+        assert secret not in seen.stdout + seen.stderr
+        assert secret not in docker("inspect", name)
+    folder = production.stack.project / "docker" / "keys"
+    assert secret not in (folder / "keys").read_text()
+    modes = [oct(one.stat().st_mode)[-3:] for one in (folder, folder / "keys", folder / "header")]
+    assert modes == ["700", "444", "600"]
 
 
 def test_every_container_is_healthy_and_only_nginx_is_published(production: Production) -> None:
@@ -152,19 +177,21 @@ def test_nginx_names_an_upstream_that_is_not_there(production: Production) -> No
 @pytest.mark.parametrize("kind", ["dev", "prod"])
 def test_compose_file_is_in_order(engine: None, kind: str, tmp_path: Path) -> None:
     files = [one.format(kind) for one in FILES]
-    done = run("docker", "compose", *files, "config", "--quiet", env={"CERTS": str(tmp_path)})
+    env = {"CERTS": str(tmp_path), "API_KEYS": str(tmp_path / "keys")}
+    done = run("docker", "compose", *files, "config", "--quiet", env=env)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
 
 
 def test_compose_names_the_variable_that_is_missing(engine: None) -> None:
     """D08"""
-    done = run(
-        "docker", "compose", *(one.format("prod") for one in FILES), "config", env={"CERTS": ""}
-    )
-    assert done.returncode != 0
-    assert "CERTS" in done.stderr
-    assert "make certs" in done.stderr
+    files = [one.format("prod") for one in FILES]
+    for variable, command in {"CERTS": "make certs", "API_KEYS": "make key"}.items():
+        env = {"CERTS": "/srv/certs", "API_KEYS": "/srv/keys"} | {variable: ""}
+        done = run("docker", "compose", *files, "config", env=env)
+        assert done.returncode != 0
+        assert variable in done.stderr
+        assert command in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -190,6 +217,29 @@ def test_a_certificate_that_is_none_is_said(
         done = stack.do("up")
     assert done.returncode == 1
     assert done.stderr == f"CERTS: {file} {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "is a directory"),
+        ("pb_ci_0123\n", "has no line as 'pilotboat key NAME' prints it"),
+    ],
+)
+def test_a_file_of_keys_that_is_none_is_said(
+    image: str, models: Path, project: Path, tmp_path: Path, text: str | None, said: str
+) -> None:
+    file = tmp_path / "keys"
+    if text is None:
+        file.mkdir()
+    else:
+        file.write_text(text, encoding="utf-8")
+    with Stack(project, models, API_KEYS=str(file)) as stack:
+        stack.name = f"{stack.name}-keyless"
+        stack.env["COMPOSE_PROJECT_NAME"] = stack.name
+        done = stack.do("up")
+    assert done.returncode == 1
+    assert done.stderr == f"API_KEYS: {file} {said}\n"
 
 
 def test_port_taken_leaves_nothing_behind(image: str, models: Path, project: Path) -> None:

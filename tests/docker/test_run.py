@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.docker.engine import HARDENED, ROW, Container, docker, run
+from tests.docker.engine import HARDENED, ROOT, ROW, Container, docker, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -42,7 +43,8 @@ def test_any_user_without_a_network(image: str, models: Path) -> None:
 
 def test_server_that_hangs_is_found_unhealthy(image: str, models: Path) -> None:
     quick = ("--health-interval=1s", "--health-timeout=2s", "--health-retries=2")
-    with Container(*HARDENED, *quick, f"--volume={models}:/models:ro", image) as server:
+    one = (image, "serve", "--workers=1")  # workers would go on without their supervisor
+    with Container(*HARDENED, *quick, f"--volume={models}:/models:ro", *one) as server:
         server.wait_healthy()
         docker("kill", "--signal=STOP", server.name)
         for _ in range(300):
@@ -62,11 +64,73 @@ def test_a_file_is_scored(image: str, models: Path, tmp_path: Path) -> None:
     )
 
 
-def test_without_tmp_and_with_little_shared_memory(image: str, models: Path) -> None:
-    """D02, D03"""
-    arguments = ("--read-only", "--shm-size=64k", f"--volume={models}:/models:ro", image)
-    with Container(*arguments, "serve", "--workers=2") as server:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_without_tmp(image: str, models: Path, workers: str) -> None:
+    """D02"""
+    arguments = ("--read-only", f"--volume={models}:/models:ro", image, "serve", "--workers")
+    with Container(*arguments, workers) as server:
         server.wait_healthy()
+
+
+def test_too_little_shared_memory_is_said(image: str, models: Path) -> None:
+    """D03"""
+    little = ("--read-only", "--shm-size=64k", f"--volume={models}:/models:ro", image)
+    done = run("docker", "run", "--rm", *little, "serve", "--workers=2", timeout=60)
+    assert done.returncode == 4
+    said = [line for line in done.stderr.splitlines() if line.startswith("pilotboat: ")]
+    assert len(said) == 1
+    assert "1,572,864 bytes: /dev/shm has 65,536 bytes free" in said[0]
+    with Container(*little, "serve", "--workers=1") as server:
+        server.wait_healthy()
+
+
+def test_workers_are_planned_from_the_quota(image: str, models: Path) -> None:
+    """F16: never from what the host has."""
+    with Container("--cpus=1", f"--volume={models}:/models:ro", image) as server:
+        server.wait_healthy()
+        assert "1 worker of 1 thread: 1 processor by the control group's quota" in server.logs
+
+
+def doctor(image: str, models: Path, *given: str) -> subprocess.CompletedProcess[str]:
+    mount = f"--volume={models}:/models:ro"
+    return run("docker", "run", "--rm", "--read-only", *given, mount, image, "doctor")
+
+
+def test_the_doctor_in_half_a_processor_says_what_is_documented(image: str, models: Path) -> None:
+    """D06: every figure that is not the machine's own is as in the documentation."""
+    done = doctor(image, models, "--cpus=0.5", "--memory=256m")
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```text\n(.*?)```", page, re.DOTALL)[0]
+    assert _portable(done.stdout) == _portable(shown)
+
+
+def _portable(text: str) -> list[str]:
+    own = r"CPython.*|, \d+ by affinity.*|[\d,]+ open files allowed|\d+ KiB|no limit on processes.*"
+    return [re.sub(own, "", line).rstrip() for line in text.splitlines()]
+
+
+def test_the_doctor_finds_what_stops_a_server(image: str, tmp_path: Path) -> None:
+    """D03, D04, D05"""
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0o700)
+    done = doctor(image, shut, "--memory=32m", "--shm-size=64k", "--user=123456:123456")
+    assert done.returncode == 4
+    faults = [line for line in done.stdout.splitlines() if line.startswith("  fault ")]
+    assert len(faults) == 3
+    assert "32 MiB allowed; needs about" in faults[0]
+    assert "/dev/shm has 65,536 bytes free" in faults[1]
+    assert re.search(r"'/models' cannot be read: .*user \d+, mode 0700", faults[2])
+    assert "/var/lib/pilotboat is not writable" in done.stdout
+
+
+def test_the_doctor_beside_a_server(image: str, models: Path) -> None:
+    with Container(*HARDENED, f"--volume={models}:/models:ro", image) as server:
+        server.wait_healthy()
+        said = docker("exec", server.name, "pilotboat", "doctor", "--deep")
+    assert "0.0.0.0 port 8000 is served by Pilotboat: healthy" in said
+    assert said.count("golden rows answered") == 3
+    assert said.endswith(" 0 fault")
 
 
 def test_empty_repository_is_served_and_not_ready(image: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pilotboat.operations.ring import fresh, line
 from tests import factories
 from tests.factories import Server
 
@@ -34,3 +35,36 @@ def fleet(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     options = ["--trust", brittle.digest]
     with Server(repository, *options, wait_for="/livez", PILOTBOAT_MODEL="titanic") as running:
         yield running
+
+
+class Locked(Server):
+    """A server that wants an API key. keys: what each opens -> the key; revoked: one no longer known."""
+
+    keys: dict[str, str]
+    revoked: str
+
+
+SCOPES = {
+    "every": ["predict"],
+    "titanic": ["predict:titanic"],
+    "house": ["predict:house"],
+    "metrics": ["metrics"],
+    "admin": ["admin"],
+    "slow": ["predict"],
+}
+"""name of a key -> its scopes"""
+
+
+@pytest.fixture(scope="session")
+def locked(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    """A server of three models that wants an API key; that called slow may ask once in 1,000 s."""
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    keys = {name: fresh(name) for name in SCOPES}
+    rates = {"slow": 0.001}
+    lines = [line(key, SCOPES[name], rates.get(name)) for name, key in keys.items()]
+    file.write_text("\n".join(["# revoked keys have no line", *lines]) + "\n")
+    file.chmod(0o600)
+    made = Locked(models, PILOTBOAT_API_KEYS_FILE=str(file), PILOTBOAT_MODEL="titanic")
+    made.keys, made.revoked = keys, fresh("revoked")
+    with made:
+        yield made

@@ -19,6 +19,7 @@ ROUTES = {
     ("/v1/models/{model}/versions/{version}", "GET"),
     ("/v1/models/{model}/versions/{version}:predict", "POST"),
     ("/livez", "GET"),
+    ("/metrics", "GET"),
     ("/readyz", "GET"),
     ("/health", "GET"),
     ("/docs", "GET"),
@@ -55,6 +56,7 @@ def test_the_repository_is_opened_first_and_all_is_closed_last(tmp_path: Path) -
         repository,
         Limits(),
         max_text=1,
+        page=lambda _accept: (b"", ""),
         on_start=lambda: seen.append("start"),
         on_stop=lambda: seen.append("stop"),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.factories import RECORD, Server
+from tests.http.conftest import Locked
 from tests.http.wire import JSON, Reply, answer, connected, exchange, request
 
 SECRET = "s3cret-value"  # noqa: S105
@@ -118,14 +121,45 @@ def negotiation() -> Iterator[Row]:
         headers = {**JSON, "accept": accept}
         says = ('"accepted":"application/json"',)
         yield Row(f"H24 {accept}", 406, "not-acceptable", RAW, headers=headers, says=says)
-    for coding in ("br", "gzip, gzip", "gzip", "deflate", "identity, gzip"):
-        headers, accepted = {**JSON, "content-encoding": coding}, {"accept-encoding": "identity"}
-        code = "unsupported-encoding"
-        yield Row(f"H25 {coding}", 415, code, RAW, headers=headers, answered=accepted)
-    headers = {**JSON, "expect": "200-ok"}
+    for coding in ("br", "gzip, gzip", "zstd", "compress", "identity, gzip"):
+        headers = {**JSON, "content-encoding": coding}
+        accepted = {"accept-encoding": "identity, gzip, deflate"}
+        code, says = "unsupported-encoding", ('"accepted":"identity, gzip, deflate"',)
+        yield Row(f"H25 {coding}", 415, code, RAW, headers=headers, says=says, answered=accepted)
+    for value in ("", "soon", "0", "-5", "1.5", "10001", "9" * 400):
+        headers, says = JSON | {"x-request-timeout-ms": value}, ("from 1 to 10000",)
+        yield Row(f"H37 {value[:9]}", 400, "bad-deadline", RAW, headers=headers, says=says)
+    headers = JSON | {"expect": "200-ok"}
     yield Row("H28", 417, "expectation-failed", RAW, headers=headers, says=("100-continue",))
     headers = {**JSON, "connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c"}
     yield Row("H29", 400, "upgrade-not-supported", RAW, headers=headers, says=("HTTP/1.1",))
+
+
+def compressed() -> Iterator[Row]:
+    packed = gzip.compress(RAW)
+    bad = {
+        "gzip plain": RAW,
+        "gzip empty": b"",
+        "gzip truncated": packed[:-3],
+        "gzip trailing": packed + SECRET.encode(),
+        "gzip twice": packed * 2,
+        "gzip damaged": packed[:20] + b"\xff\xff" + packed[22:],
+        "gzip is deflate": zlib.compress(RAW),
+        "deflate is gzip": packed,
+        "deflate truncated": zlib.compress(RAW)[:-3],
+    }
+    for name, body in bad.items():
+        headers = {**JSON, "content-encoding": name.split()[0]}
+        yield Row(f"H26 {name}", 400, "bad-encoding", body, headers=headers)
+    limit = ('"limit":10485760', '"unit":"bytes"')
+    spaces = b" " * 200_000_000
+    for coding, bomb in {"gzip": gzip.compress(spaces), "deflate": zlib.compress(spaces)}.items():
+        body, headers = bomb, {**JSON, "content-encoding": coding}
+        name, code = f"H27 {coding}", "decompressed-too-large"
+        yield Row(name, 413, code, body, headers=headers, says=limit)
+    body = gzip.compress(b'{"sex":')
+    headers = {**JSON, "content-encoding": "gzip"}
+    yield Row("J02 gzip", 400, "invalid-json", body, headers=headers, says=('"line":1',))
 
 
 def syntax() -> Iterator[Row]:
@@ -299,7 +333,7 @@ def answers() -> Iterator[Row]:
         path = f"/v1/models/titanic/versions/{number}:predict"
         says = ('"versions":["1"]',)
         yield Row(f"V18 {number[:9]}", 404, "unknown-version", many(RECORD), path, (), says)
-    retry = {"retry-after": "5"}
+    retry = {"retry-after": "1"}
     for path in ("/v1/models/broken:predict", "/v1/models/broken/versions/1:predict"):
         says = ('"model":"broken"',)
         yield Row(f"V19 {path}", 503, "model-not-ready", many(HOME), path, (), says, answered=retry)
@@ -310,7 +344,17 @@ def answers() -> Iterator[Row]:
     yield Row("V19 version", 503, "model-not-ready", many({"x": 1}), path, answered=retry)
 
 
-TABLE = [http, negotiation, syntax, encodings_and_depth, keys_and_sizes, rows, cells, answers]
+TABLE = [
+    http,
+    negotiation,
+    compressed,
+    syntax,
+    encodings_and_depth,
+    keys_and_sizes,
+    rows,
+    cells,
+    answers,
+]
 ROWS = [row for part in TABLE for row in part()]
 MAY_FAIL = {"V17", "V19"}
 """The only rows whose status may be 500 or more: the model's own failure."""
@@ -331,6 +375,87 @@ def test_a_bad_input_gets_its_problem(fleet: Server, row: Row) -> None:
     assert not LEAKS.search(said), said
     for name, value in row.answered.items():
         assert set(reply.headers[name].split(", ")) == set(value.split(", "))
+
+
+def credentials() -> Iterator[Row]:
+    """What a server that wants keys says. A name in <> stands for that key."""
+    wrong = {
+        "none": {},
+        "empty": {"x-api-key": ""},
+        "bare scheme": {"authorization": "Bearer"},
+        "empty bearer": {"authorization": "Bearer "},
+        "no scheme": {"authorization": "<every>"},
+        "another scheme": {"authorization": "Basic cGI6cGI="},
+        "wrong": {"x-api-key": f"pb_every_{'0' * 64}"},
+        "revoked": {"authorization": "Bearer <revoked>"},
+        "unknown": {"x-api-key": SECRET},
+        "the digest": {"x-api-key": "ab" * 32},
+        "cut": {"x-api-key": "pb_every_"},
+    }
+    for name, headers in wrong.items():
+        asked = {"www-authenticate": 'Bearer realm="pilotboat"'}
+        yield Row(
+            f"H30 {name}", 401, "unauthorized", RAW, headers={**JSON, **headers}, answered=asked
+        )
+    for name in ("pb_every_\xe9\xff", "\xff" * 64):
+        headers = {**JSON, "authorization": f"Bearer {name}"}
+        yield Row(f"H31 {name[:9]!a}", 401, "unauthorized", RAW, headers=headers)
+    for header, long in {
+        "x-api-key": "x" * 10_240,
+        "authorization": f"Bearer {'x' * 1025}",
+    }.items():
+        headers = {**JSON, header: long}
+        yield Row(f"H31 long {header}", 400, "bad-credentials", RAW, headers=headers)
+    two = {"authorization": "Bearer <every>", "x-api-key": "<titanic>"}
+    yield Row("H31 two keys", 400, "bad-credentials", RAW, headers={**JSON, **two})
+    for who, path, scope in (
+        ("titanic", HOUSE, "predict:house"),
+        ("titanic", "/v1/models/nobody:predict", "predict:nobody"),
+        ("house", "/predict", "predict:titanic"),
+        ("metrics", TITANIC, "predict:titanic"),
+        ("admin", TITANIC, "predict:titanic"),
+        ("metrics", "/v1/models/x%2fy:predict", "predict"),
+    ):
+        says, headers = (f'"scope":"{scope}"',), {**JSON, "x-api-key": f"<{who}>"}
+        yield Row(f"H32 {who} {path}", 403, "forbidden", RAW, path, headers=headers, says=says)
+    for name in ("api_key", "apikey", "key", "X-API-Key", "access_token", "Token", "api%5Fkey"):
+        headers = {**JSON, "x-api-key": "<every>"}
+        path, code = f"/predict?a=1&{name}={SECRET}", "credentials-in-url"
+        yield Row(f"H33 {name}", 400, code, RAW, path, headers=headers, says=("X-API-Key",))
+    yield Row("H33 value", 400, "credentials-in-url", RAW, f"/predict?a=pb_ci_{'0' * 64}")
+
+
+LOCKED = list(credentials())
+
+
+@pytest.mark.parametrize("row", LOCKED, ids=lambda row: row.id)
+def test_a_bad_credential_gets_its_problem(locked: Locked, row: Row) -> None:
+    keys = {**locked.keys, "revoked": locked.revoked}
+    headers = {
+        name: re.sub("<(.+)>", lambda named: keys[named[1]], value)
+        for name, value in row.headers.items()
+    }
+    reply = exchange(locked.port, request(row.body, row.path, row.method, headers))
+    check_problem(reply, row)
+    said = reply.body.decode()
+    for words in row.says:
+        assert words in said
+    assert not LEAKS.search(said), said
+    for name, value in row.answered.items():
+        assert reply.headers[name] == value
+    logged = locked.logged()
+    assert not any(key in said or key in logged for key in keys.values())
+    assert SECRET not in logged
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(locked: Locked) -> None:
+    """H34"""
+    sent = request(RAW, headers={**JSON, "x-api-key": locked.keys["slow"]})
+    assert exchange(locked.port, sent).status == 200
+    reply = exchange(locked.port, sent)
+    check_problem(reply, Row("H34", 429, "rate-limited"))
+    assert 990 <= int(reply.headers["retry-after"]) <= 1000
+    assert (reply.document["limit"], reply.document["window"]) == (0.001, 1)
 
 
 def check_problem(reply: Reply, row: Row) -> None:
@@ -365,6 +490,9 @@ FINE = {
     "H24 anything": (RECORD, JSON | {"accept": "image/png, */*;q=0.1"}),
     "H24 a browser": (RECORD, JSON | {"accept": "text/html, application/xml;q=0.9, */*;q=0.8"}),
     "H25 identity": (RECORD, JSON | {"content-encoding": "identity"}),
+    "H25 gzip": (gzip.compress(RAW), JSON | {"content-encoding": "gzip"}),
+    "H25 deflate": (zlib.compress(RAW), JSON | {"content-encoding": "Deflate"}),
+    "H25 deflate, bare": (zlib.compress(RAW, wbits=-15), JSON | {"content-encoding": "deflate"}),
     "V05 a list": (many(list(RECORD.values())), JSON),
     "V09 an integer": (RECORD | {"age": 22}, JSON),
     "V09 above 2**53": (RECORD | {"age": 2**53 + 1}, JSON),

@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import pilotboat
+from pilotboat.operations.ring import fresh, line
 from tests.factories import Server
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -328,3 +329,82 @@ def test_a_model_that_did_not_load(context: BrowserContext, fleet: Server) -> No
     expect(page.locator("#state pre")).to_contain_text("--name broken")
     expect(page.locator("#notice")).to_contain_text("broken")
     seen.clean(refused=2)
+
+
+@pytest.fixture(scope="module")
+def guarded(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """A server that wants a key, and one that it knows."""
+    key, file = fresh("page"), tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(line(key, ["predict:titanic"]))
+    file.chmod(0o600)
+    with Server(models, wait_for="/livez", PILOTBOAT_API_KEYS_FILE=str(file)) as running:
+        yield running, key
+
+
+def test_the_page_asks_for_a_key_and_keeps_it_in_its_tab(
+    context: BrowserContext, guarded: tuple[Server, str]
+) -> None:
+    server, key = guarded
+    seen = Watched(context.new_page(), server.url)
+    page = seen.open("/")
+    expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
+    field = page.get_by_label("API key", exact=True)
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("type", "password")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("Type or paste a key.")
+    field.fill("a b")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("letters, digits")
+    field.fill("pb_page_wrong")
+    field.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("The server does not know this key.")
+    field.fill(f" {key} ")
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("titanic")
+    expect(page.locator("#models")).to_be_hidden()  # one model: the key is for no other
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator(".prediction")).to_be_visible()
+    command = page.locator("#curl").inner_text()
+    assert 'X-API-Key: $PILOTBOAT_KEY"' in command
+    assert key not in page.content()
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("titanic")
+    assert context.storage_state()["origins"] == []  # nothing outlives the tab
+    page.get_by_role("button", name="Forget the API key").click()
+    expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
+    seen.clean(refused=len(seen.errors))
+
+
+def test_a_key_that_is_revoked_is_asked_for_anew(
+    context: BrowserContext, guarded: tuple[Server, str]
+) -> None:
+    server, key = guarded
+    seen = Watched(context.new_page(), server.url)
+    page = seen.open("/")
+    page.get_by_label("API key", exact=True).fill(key)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("titanic")
+    page.route("**/*:predict", lambda route: route.fulfill(status=401, body="{}"))
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("alert")).to_have_text("The server does not know this key.")
+
+
+def test_swagger_asks_for_a_key_and_sends_it(
+    context: BrowserContext, guarded: tuple[Server, str]
+) -> None:
+    server, key = guarded
+    seen = Watched(context.new_page(), server.url)
+    page = seen.open("/docs")
+    expect(page.get_by_role("heading", name="An API key is needed")).to_be_visible()
+    page.get_by_label("API key", exact=True).fill(key)
+    page.get_by_role("button", name="Use this key").click()
+    operation = page.locator(".opblock-post", has_text="/v1/models/titanic:predict")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table .response-col_status").nth(1)
+    expect(answer).to_contain_text("200")
+    assert page.locator(".opblock-post", has_text="house").count() == 0
+    seen.clean(refused=len(seen.errors))

@@ -57,7 +57,7 @@ def test_the_document_says_what_it_describes(document: Any) -> None:
         *(f"/v1/models/{name}:predict" for name in ("house", "reviews", "titanic")),
         *(f"/v1/models/{name}/versions/1" for name in ("house", "reviews", "titanic")),
         *(f"/v1/models/{name}/versions/1:predict" for name in ("house", "reviews", "titanic")),
-        *("/v1/models", "/health", "/readyz", "/livez"),
+        *("/v1/models", "/health", "/readyz", "/livez", "/metrics"),
     }
 
 

@@ -22,16 +22,26 @@ ERRORS = [
 ]
 STATUSES = {
     "BodyError": 400,
+    "BusyError": 503,
+    "DeadlineError": 504,
     "ExpectationError": 417,
+    "ForbiddenError": 403,
+    "HeadTooLargeError": 431,
+    "LeavingError": 503,
     "MediaTypeError": 415,
     "ModelFailedError": 500,
     "ModelNotReadyError": 503,
     "NotAcceptableError": 406,
     "NotFiniteError": 422,
+    "OverloadedError": 503,
+    "RateLimitedError": 429,
     "RefusedError": 422,
     "RequestError": 400,
     "RowsError": 422,
+    "SlowError": 408,
+    "TargetTooLongError": 414,
     "TooLargeError": 413,
+    "UnauthorizedError": 401,
     "UnknownModelError": 404,
 }
 
@@ -53,10 +63,18 @@ def test_every_error_has_a_status(kind: type[errors.PilotboatError]) -> None:
 
 
 def test_a_problem_has_the_members_of_rfc_9457() -> None:
-    response = problems.problem(418, "tea-pot", "Short and stout.", "id-1", {"spouts": 1})
-    assert response.media_type == "application/problem+json"
-    assert response.headers["cache-control"] == "no-store"
-    assert json.loads(bytes(response.body)) == {
+    said, more = "Short and stout.", {"a": "b"}
+    status, headers, raw = problems.whole(
+        418, "tea-pot", said, "/", "id-1", members={"spouts": 1}, headers=more
+    )
+    assert status == 418
+    assert dict(headers) == {
+        b"content-type": b"application/problem+json",
+        b"cache-control": b"no-store",
+        b"content-length": b"%d" % len(raw),
+        b"a": b"b",
+    }
+    assert json.loads(raw) == {
         "type": "urn:pilotboat:problem:tea-pot",
         "title": "Tea pot",
         "status": 418,
@@ -99,7 +117,10 @@ def test_headers_say_what_to_do() -> None:
     assert of_error(MediaTypeError("No.", accepted=said))[0].headers["accept"] == said
     coded = MediaTypeError("No.", code="unsupported-encoding", accepted="identity")
     assert of_error(coded)[0].headers["accept-encoding"] == "identity"
-    assert of_error(ModelNotReadyError("No."))[0].headers["retry-after"] == "5"
+    assert of_error(ModelNotReadyError("No."))[0].headers["retry-after"] == "1"
+    later = errors.RateLimitedError("No.", retry_after=7)
+    assert of_error(later)[0].headers["retry-after"] == "7"
+    assert "Bearer" in of_error(errors.UnauthorizedError("No."))[0].headers["www-authenticate"]
 
 
 def test_the_cause_of_a_failure_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -137,3 +158,16 @@ def test_a_method_that_is_no_word_is_not_echoed() -> None:
     response = asyncio.run(problems.of_http(request, HTTPException(405)))
     assert b"M-SEARCH" not in bytes(response.body)
     assert "This method" in json.loads(bytes(response.body))["detail"]
+
+
+def test_what_is_refused_is_known_to_the_access_log() -> None:
+    facts: dict[str, str] = {}
+    request = asked()
+    request.scope["state"]["facts"] = facts
+    for refused, code in (
+        (problems.of_error(request, RowsError([Fault("", "wrong-type", "")])), "wrong-type"),
+        (problems.of_http(request, HTTPException(405)), "method-not-allowed"),
+        (problems.of_bug(request, ValueError()), "internal-error"),
+    ):
+        asyncio.run(refused)
+        assert facts.pop("code") == code

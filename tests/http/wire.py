@@ -109,7 +109,14 @@ def inside(**settings: Any) -> Iterator[Callable[..., httpx.Response]]:
 def routes() -> set[tuple[str, str]]:
     """Every route of the application: its path, without the kinds of its parts, and its method."""
     nothing = Repository("nowhere", wrap=never)
-    door = create_app(nothing, Limits(), max_text=1, on_start=print, on_stop=print)
+    door = create_app(
+        nothing,
+        Limits(),
+        max_text=1,
+        page=lambda _: (b"", ""),
+        on_start=print,
+        on_stop=print,
+    )
     app: Any = door.app
     hot = {
         ("/predict", "POST"),

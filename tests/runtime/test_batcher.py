@@ -6,7 +6,6 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from pilotboat.errors import NotFiniteError
 from pilotboat.prediction import Call, Prediction, Single, Soon
 from pilotboat.rows import Rows
-from pilotboat.runtime.batcher import Batcher, Bounds, Turns, split, stacked, together
+from pilotboat.runtime.batcher import Batcher, Bounds, Place, Turns, split, stacked, together
 from pilotboat.runtime.model import load
 from pilotboat.runtime.pace import Pace, measure
 from pilotboat.schema import Field, Schema
@@ -140,16 +139,20 @@ def test_a_model_that_answers_too_few_rows() -> None:
 def test_every_way_gives_the_same_answer(titanic: Path, pace: Pace, brief: bool) -> None:
     model = load(titanic / "titanic")
     with ThreadPoolExecutor(1) as executor:
-        predict, soon = stacked(model, pace, executor, Bounds())
+        seen: list[tuple[str, str, int]] = []
+        observe: Any = lambda *told: seen.append(told[:3])  # noqa: E731 - of this alone
+        predict, soon, _ = stacked(model, pace, Place(executor), Bounds(), observe)
         assert (soon is not None) == brief
         example = model.reader.records(model.examples(1))
         made = asyncio.run(_ask(predict, example))
         wanted = model.answer(example).predictions.tolist()
         assert made.predictions.tolist() == wanted
+        assert seen == [("titanic", "1", 1)]
         if soon is not None:
             cells = [column[0] for column in example.columns]
             answers = asyncio.run(_singles(soon, [cells] * 3))
             assert [one and one[0] for one in answers] == wanted * 3
+            assert sum(count for _, _, count in seen) == 4
 
 
 async def _singles(soon: Soon, rows: list[Any]) -> list[Single | None]:
@@ -165,8 +168,7 @@ def turns(model: Doubling) -> Turns:
     def one(cells: Any) -> Single:
         return model(rows(*cells)).predictions.tolist()[0], None
 
-    whole: Any = SimpleNamespace(answer=model, schema=SCHEMA)
-    return Turns(whole, one, most=4)
+    return Turns(SCHEMA, model, one, most=4)
 
 
 def test_single_rows_of_one_turn_are_answered_together() -> None:

@@ -34,7 +34,7 @@ def health(host: str | None, port: int | None, timeout: float) -> None:
     port = port or (int(given) if given.isdigit() else 8000)
     where = f"{host or '127.0.0.1'} port {port}"
     try:
-        status, answer = _asked(EVERY_ADDRESS.get(host, host), port, timeout)
+        status, answer = asked(host, port, timeout)
     except (http.client.HTTPException, ValueError) as error:
         raise EnvironmentFault(f"What answers at {where} is not Pilotboat.") from error
     except OSError as error:
@@ -46,9 +46,9 @@ def health(host: str | None, port: int | None, timeout: float) -> None:
     click.echo(answer["status"])
 
 
-def _asked(host: str, port: int, timeout: float) -> tuple[int, dict[str, Any]]:
+def asked(host: str, port: int, timeout: float) -> tuple[int, dict[str, Any]]:
     """The status and the document of /health. Raises `ValueError` for one that is not ours."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    connection = http.client.HTTPConnection(EVERY_ADDRESS.get(host, host), port, timeout=timeout)
     try:
         connection.request("GET", "/health")
         response = connection.getresponse()

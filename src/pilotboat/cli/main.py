@@ -19,7 +19,13 @@ COMMANDS = {
     "inspect": ("pilotboat.cli.inspect:inspect", "Show what an artifact or a bundle holds."),
     "predict": ("pilotboat.cli.predict:predict", "Score a file of rows with a bundle."),
     "serve": ("pilotboat.cli.serve:serve", "Answer over HTTP."),
+    "reload": (
+        "pilotboat.cli.reload:reload",
+        "Replace a running server's workers, losing no request.",
+    ),
     "health": ("pilotboat.cli.health:health", "Ask a running server whether it is ready."),
+    "doctor": ("pilotboat.cli.doctor:doctor", "Look for what would stop or slow a server here."),
+    "key": ("pilotboat.cli.key:key", "Make an API key."),
     "image": ("pilotboat.cli.image:image", "Look into a container image."),
 }
 """name -> (where it is, what it does)"""

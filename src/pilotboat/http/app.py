@@ -11,13 +11,16 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 import pilotboat
 from pilotboat.errors import PilotboatError
-from pilotboat.http import native, openapi, pages, probes, problems
+from pilotboat.http import metrics, native, openapi, pages, probes, problems
 from pilotboat.http.body import Limits
 from pilotboat.http.door import Door
+from pilotboat.http.keys import shown
+from pilotboat.http.metrics import Page
+from pilotboat.operations.access import Scope
 from pilotboat.runtime.repository import Repository
 
 
@@ -27,10 +30,15 @@ def create_app(
     *,
     max_text: int,
     unknown_fields: str = "refuse",
+    page: Page,
     on_start: Callable[[], None],
     on_stop: Callable[[], None],
+    keyed: bool = False,
 ) -> Door:
-    """The application over `repository`. on_start opens it, before the first request is taken."""
+    """The application over `repository`. on_start opens it, before the first request is taken.
+
+    page: of the metrics. keyed: whether requests need an API key.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -38,9 +46,11 @@ def create_app(
         yield
         on_stop()
 
-    def document() -> dict[str, Any]:
-        live = [one.model for name in repository.names for one in repository.versions(name)]
-        default = repository.versions(repository.default_name or "")
+    def document(request: Request) -> dict[str, Any]:
+        names = shown(request, repository.names)
+        live = [one.model for name in names for one in repository.versions(name)]
+        usual = repository.default_name
+        default = repository.versions(usual) if usual in names else []
         return openapi.document(
             live,
             default[0].model if default else None,
@@ -48,10 +58,11 @@ def create_app(
             max_rows=limits.rows,
             max_text=max_text,
             closed=unknown_fields == "refuse",
+            keyed=keyed,
         )
 
-    async def described(_request: Request) -> Response:
-        return Response(orjson.dumps(document()), media_type="application/json")
+    async def described(request: Request) -> Response:
+        return Response(orjson.dumps(document(request)), media_type="application/json")
 
     async def home(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
@@ -73,8 +84,17 @@ def create_app(
     app.router.routes[:] = [
         *native.routes(repository),
         *probes.routes(repository),
+        *metrics.routes(page),
         *pages.routes(),
         Route("/openapi.json", described, methods=["GET"]),
         Route("/", home, methods=["GET"]),
     ]
-    return Door(app, [native.finder(repository, limits)])
+    return Door(app, [native.finder(repository, limits)], lambda scope: _template(app, scope))
+
+
+def _template(app: FastAPI, scope: Scope) -> str | None:
+    """The template of the path that a request is for."""
+    for route in app.routes:
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            return route.path_format
+    return None

@@ -19,6 +19,7 @@ from pilotboat.errors import (
     NotAcceptableError,
     TooLargeError,
 )
+from pilotboat.http import coding
 from pilotboat.operations.access import Headers, Receive, Scope
 from pilotboat.rows import pointer
 
@@ -41,17 +42,25 @@ async def read(scope: Scope, receive: Receive, limits: Limits) -> bytes:
 
     Raises `MediaTypeError`, `NotAcceptableError`, `ExpectationError`, `TooLargeError`, `BodyError`.
     """
-    declared = check_headers(scope["headers"])
+    declared, packed = check_headers(scope["headers"])
     if declared > limits.body:
         raise _too_large(limits.body, declared)
     raw = await _read(receive, limits.body)
     _check_upgrade(scope["headers"], raw)
-    return raw
+    if not packed:
+        return raw
+    made = await coding.unpacked(raw, packed, limits.body)
+    hold = scope.get("state", {}).get("hold")
+    if hold is not None:  # what was packed counts as what it is, where bodies are counted
+        hold(len(made) - len(raw))
+    return made
 
 
 def check(headers: Headers, raw: bytes, limits: Limits) -> None:
-    """The same for a body that is there: raise where the request is not acceptable."""
-    check_headers(headers)
+    """The same for a body that is there, as it is: raise where the request is not acceptable."""
+    _, packed = check_headers(headers)
+    if packed:
+        raise BodyError("The body is compressed.", code="compressed")
     if len(raw) > limits.body:
         raise _too_large(limits.body, len(raw))
     _check_upgrade(headers, raw)
@@ -67,9 +76,9 @@ def _check_upgrade(headers: Headers, raw: bytes) -> None:
         )
 
 
-def check_headers(headers: Headers) -> int:
-    """Refuse what is not JSON in, JSON out. Returns the declared length of the body, or 0."""
-    length, accepts = 0, []
+def check_headers(headers: Headers) -> tuple[int, bytes]:
+    """Refuse what is not JSON in, JSON out. Returns the body's declared length (or 0) and coding."""
+    length, packed, accepts = 0, b"", []
     for name, value in headers:
         if name == b"content-type":
             check_media_type(value)
@@ -77,18 +86,13 @@ def check_headers(headers: Headers) -> int:
             length = int(value) if value.isdigit() else 0
         elif name == b"accept":
             accepts.append(value)
-        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise MediaTypeError(
-                "This content encoding is not understood.",
-                code="unsupported-encoding",
-                hint="Send the body as it is, without Content-Encoding.",
-                accepted="identity",
-            )
+        elif name == b"content-encoding":
+            packed = packed + b"," + value if packed else value
         elif name == b"expect" and value.strip().lower() != b"100-continue":
             raise ExpectationError("The only expectation met here is 100-continue.")
     if accepts:
         check_accept(b",".join(accepts))
-    return length
+    return length, coding.named(packed) if packed else b""
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class Endpoint(Protocol):
-    """A predict route."""
+    """A predict route. route: the template of its path; name: of the model, where it names one."""
+
+    route: str
+    name: str | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
@@ -32,10 +35,19 @@ Find = Callable[[str], Endpoint | None]
 
 
 class Door:
-    """Hands a request to the dialect whose path it names, any other to the framework's `app`."""
+    """Hands a request to the dialect whose path it names, any other to the framework's `app`.
 
-    def __init__(self, app: App, finds: list[Find]) -> None:
+    template: that of the framework's route which a request is for; None: it is for none.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        finds: list[Find],
+        template: Callable[[Scope], str | None] = lambda _: None,
+    ) -> None:
         self.app = app
+        self.template = template
 
         @lru_cache(maxsize=1024)
         def find(path: str) -> Endpoint | None:
@@ -48,13 +60,19 @@ class Door:
     ) -> Settle | None:
         """Deliver the answer to a predict request. See `Quick`."""
         endpoint = self.find(path)
-        return None if endpoint is None else endpoint.quick(headers, raw, facts, deliver)
+        if endpoint is None:
+            return None
+        facts["route"] = endpoint.route
+        return endpoint.quick(headers, raw, facts, deliver)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self.find(scope["path"]) if scope["type"] == "http" else None
         if endpoint is None:
             await self.app(scope, receive, send)
+            if scope["type"] == "http" and (template := self.template(scope)) is not None:
+                scope["state"]["facts"]["route"] = template
             return
+        scope["state"]["facts"]["route"] = endpoint.route
         try:
             if scope["method"] != "POST":
                 raise HTTPException(problems.METHOD_NOT_ALLOWED, headers={"Allow": "POST"})

@@ -6,6 +6,7 @@ import asyncio
 import re
 from functools import lru_cache
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any
 
 import orjson
@@ -14,19 +15,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pilotboat.errors import Fault, NotFiniteError, RefusedError, RowsError, TooLargeError
-from pilotboat.http import body
+from pilotboat.errors import (
+    Fault,
+    NotFiniteError,
+    PilotboatError,
+    RefusedError,
+    RowsError,
+    TooLargeError,
+)
+from pilotboat.http import body, problems
 from pilotboat.http.door import Endpoint, Find
+from pilotboat.http.keys import shown
 from pilotboat.operations.access import Deliver, Facts, Headers, Receive, Scope, Send, Settle
 from pilotboat.prediction import Call, Prediction, Single
 from pilotboat.rows import Place, Rows, nearest, pointer
 from pilotboat.rows.cells import describe
+from pilotboat.runtime.backlog import overloaded
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.repository import Live, Repository
 from pilotboat.schema import Field, Value
 
 INSTANCES = "instances"
 PREDICT = re.compile(r"/v1/models/([^:/]+|[^:]*[^:/])(?:/versions/([^:]*[^:/]))?:predict")
+NAMED, VERSIONED = "/v1/models/{model}", "/v1/models/{model}/versions/{version}"
 MANY = 500
 """So many rows take about a millisecond to write."""
 LARGE = 2**16
@@ -42,19 +53,18 @@ class NameConvertor(StringConvertor):
 def routes(repository: Repository) -> list[BaseRoute]:
     """The routes of this dialect that only read."""
 
-    async def models(_request: Request) -> Response:
-        return answered({"models": repository.names})
+    async def models(request: Request) -> Response:
+        return answered({"models": shown(request, repository.names)})
 
     async def model(request: Request) -> Response:
         name, version = request.path_params["model"], request.path_params.get("version")
         return answered(description(repository, name, version))
 
     register_url_convertor("name", NameConvertor())
-    named, versioned = "/v1/models/{model:name}", "/v1/models/{model}/versions/{version:name}"
     return [
         Route("/v1/models", models, methods=["GET"]),
-        Route(versioned, model, methods=["GET"]),
-        Route(named, model, methods=["GET"]),
+        Route(VERSIONED.replace("version}", "version:name}"), model, methods=["GET"]),
+        Route(NAMED.replace("}", ":name}"), model, methods=["GET"]),
     ]
 
 
@@ -86,11 +96,17 @@ class Predictor:
         self.repository = repository
         self.limits = limits
         self.name, self.version = name, version
+        self.route = "/predict"
+        if name is not None:
+            self.route = NAMED if version is None else VERSIONED
+            self.route += ":predict"
 
     def quick(self, headers: Headers, raw: bytes, facts: Facts, deliver: Deliver) -> Settle | None:
         """Deliver the answer to one row. See `operations.access.Quick`; an error is not taken on."""
         try:
             live = self.repository.choose(self.name, self.version)
+            if live.soon is None and live.backlog is not None and live.backlog.is_full:
+                return self._refused(overloaded(), facts, deliver)
             if live.soon is None or len(raw) >= LARGE:
                 return None
             body.check(headers, raw, self.limits)
@@ -104,10 +120,13 @@ class Predictor:
         model = live.model
         facts |= {"model": model.name, "version": model.version, "rows": 1}
 
+        begun = perf_counter()
+
         def done(answer: Single | None) -> None:
             if answer is None:
                 deliver(None)
                 return
+            facts["model_ms"] = int((perf_counter() - begun) * 1e6) / 1000
             label, shares = answer
             table = None if shares is None else [shares]
             raw = document_of([label], table, model, facts["id"], single=single)
@@ -115,24 +134,31 @@ class Predictor:
 
         return live.soon(cells, done)
 
+    def _refused(self, error: PilotboatError, facts: Facts, deliver: Deliver) -> Settle:
+        """Refuse at once: under overload a refusal has to cost less than an answer."""
+        facts["code"] = error.code
+        deliver(problems.reply(error, self.route, facts["id"]))
+        return _nothing
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         live = self.repository.choose(self.name, self.version)
+        state = scope["state"]
+        facts = state["facts"]
+        facts |= {"model": live.model.name, "version": live.model.version}
         raw = await body.read(scope, receive, self.limits)
         if len(raw) < LARGE:
             rows, single = self.rows(raw, live)
         else:
             rows, single = await asyncio.to_thread(self.rows, raw, live)
-        state = scope["state"]
-        state["facts"] |= {
-            "model": live.model.name,
-            "version": live.model.version,
-            "rows": rows.count,
-        }
+        state["stage"] = "waiting for the model"
+        begun = perf_counter()
+        facts |= {"rows": rows.count, "read_ms": int((begun - state["begun"]) * 1e6) / 1000}
         try:
-            made = await live.predict(Call(rows, id=state["id"]))
+            made = await live.predict(Call(rows, id=state["id"], deadline=state.get("deadline")))
         except (RefusedError, NotFiniteError) as error:
             where = "" if single else pointer(INSTANCES, error.facts["row"])
             raise RowsError([Fault(where, error.code, error.detail)], rows=rows.count) from error
+        facts["model_ms"] = int((perf_counter() - begun) * 1e6) / 1000
         if rows.count < MANY:
             raw = written(made, live.model, state["id"], single=single)
         else:
@@ -183,6 +209,10 @@ class Predictor:
                 unit="rows",
             )
         return live.reader.records(records, _in_instances)
+
+
+def _nothing() -> None:
+    pass
 
 
 _in_instances: Place = lambda row, name: (  # noqa: E731 - a value of the type Place

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pilotboat.http.keys import is_open
 from pilotboat.http.native import INSTANCES, label_key
 from pilotboat.rows.cells import INT64
 from pilotboat.runtime.model import Model
@@ -27,6 +28,16 @@ REFUSALS = {
     500: "The model failed",
     503: "The model is not ready",
 }
+KEYED_REFUSALS = {
+    400: "The body or the credentials cannot be read",
+    401: "No API key, or one that is not known",
+    403: "The API key does not have the scope",
+    429: "More requests a second than the API key may send; see Retry-After",
+}
+SCHEMES: Json = {
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key"},
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
 def document(
@@ -37,11 +48,12 @@ def document(
     max_rows: int,
     max_text: int,
     closed: bool = True,
+    keyed: bool = False,
 ) -> Json:
     """The OpenAPI 3.1 document.
 
     models: every live version. default: the one that answers /predict. version: of Pilotboat.
-    closed: whether unknown fields are refused.
+    closed: whether unknown fields are refused. keyed: whether requests need an API key.
     """
     paths: Json = {}
     components: Json = {"Problem": problem()}
@@ -53,7 +65,7 @@ def document(
         components |= schemas(model, max_rows=max_rows, max_text=max_text, closed=closed)
     if default is not None:
         paths = {"/predict": {"post": _predict(default, "predict", both=True)}} | paths
-    return {
+    made: Json = {
         "openapi": "3.1.0",
         "info": {
             "title": "Pilotboat",
@@ -63,6 +75,22 @@ def document(
         "paths": paths | fixed_paths(),
         "components": {"schemas": components},
     }
+    return _keyed(made) if keyed else made
+
+
+def _keyed(made: Json) -> Json:
+    """The same document of a server whose requests need an API key."""
+    made["components"]["securitySchemes"] = SCHEMES
+    made["security"] = [{name: []} for name in SCHEMES]
+    for path, operations in made["paths"].items():
+        for operation in operations.values():
+            if is_open(path):
+                operation["security"] = []
+            else:
+                operation["responses"] |= {
+                    str(status): _refusal(what) for status, what in KEYED_REFUSALS.items()
+                }
+    return made
 
 
 def _of_version(model: Model, is_newest: bool) -> Json:
@@ -138,7 +166,15 @@ def fixed_paths() -> Json:
         "/health": {"get": _get("health", "Can every model answer?", {"status": text})},
         "/readyz": {"get": _get("ready", "The same, with the models", {"status": text})},
         "/livez": {"get": _get("live", "Does it run?", {"status": text}, may_wait=False)},
+        "/metrics": {"get": _metrics()},
     }
+
+
+def _metrics() -> Json:
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    answer = {"description": "In Prometheus's text format", "content": text}
+    summary = "What is counted, of all workers together"
+    return {"operationId": "metrics", "summary": summary, "responses": {"200": answer}}
 
 
 def schemas(model: Model, *, max_rows: int, max_text: int, closed: bool) -> Json:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pilotboat.errors import ModelNotReadyError
+from pilotboat.errors import LeavingError, ModelNotReadyError
 from pilotboat.runtime.repository import Repository
 
 
@@ -38,6 +38,8 @@ def check(repository: Repository) -> None:
     """Raise `ModelNotReadyError` saying what is missing, unless every model can answer."""
     if repository.is_ready:
         return
+    if repository.leaving:
+        raise LeavingError("This server is about to stop.", hint="Ask another one.")
     if not repository.not_ready:
         raise ModelNotReadyError(
             "There is no model here yet.",

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from pilotboat import errors
 from pilotboat.errors import PilotboatError, RowsError
+from pilotboat.operations.access import Reply, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -27,19 +28,29 @@ STATUS: dict[type[PilotboatError], int] = {
     errors.MediaTypeError: 415,
     errors.NotAcceptableError: 406,
     errors.ExpectationError: 417,
+    errors.TargetTooLongError: 414,
+    errors.HeadTooLargeError: 431,
+    errors.SlowError: 408,
+    errors.UnauthorizedError: 401,
+    errors.ForbiddenError: 403,
+    errors.RateLimitedError: 429,
     errors.RowsError: 422,
     errors.UnknownModelError: 404,
     errors.ModelNotReadyError: 503,
     errors.RefusedError: 422,
     errors.NotFiniteError: 422,
     errors.ModelFailedError: 500,
+    errors.BusyError: 503,
+    errors.DeadlineError: 504,
 }
 
 METHOD_NOT_ALLOWED = 405
 CODES = {404: "not-found", 405: "method-not-allowed"}
 PLACES = frozenset({"limit", "actual", "unit", "accepted", "line", "column", "pointer"})
-SHOWN = PLACES | {"model", "version", "models", "versions"}
+SHOWN = PLACES | {"model", "version", "models", "versions", "scope", "window", "stage"}
 """The facts of an error that callers may see."""
+RETRY_AFTER = {503: "1", 429: "1"}
+"""Seconds after which to ask again, where the error does not say."""
 
 
 def status_of(error: PilotboatError) -> int:
@@ -47,14 +58,9 @@ def status_of(error: PilotboatError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
-def problem(
-    status: int,
-    code: str,
-    detail: str,
-    request_id: str,
-    members: Mapping[str, Any] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
+def document(
+    status: int, code: str, detail: str, request_id: str, members: Mapping[str, Any] | None = None
+) -> bytes:
     """A problem document. members: more of it, beside RFC 9457's own."""
     body = {
         "type": f"urn:pilotboat:problem:{code}",
@@ -64,19 +70,14 @@ def problem(
         "code": code,
         "instance": f"urn:request:{request_id}",
     } | dict(members or {})
-    return Response(
-        orjson.dumps(body),
-        status,
-        headers={"cache-control": "no-store"} | dict(headers or {}),
-        media_type=MEDIA_TYPE,
-    )
+    return orjson.dumps(body)
 
 
-async def of_error(request: Request, error: PilotboatError) -> Response:
-    """The problem document that states `error`."""
+def reply(error: PilotboatError, path: str, request_id: str) -> Reply:
+    """The whole answer that states `error`: status, headers, body."""
     status = status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and error.__cause__ is not None:
-        logger.error("request %s: %s", _id(request), error, exc_info=error.__cause__)
+        logger.error("request %s: %s", request_id, error, exc_info=error.__cause__)
     members = {name: value for name, value in error.facts.items() if name in SHOWN}
     if isinstance(error, RowsError):
         members["errors"] = [
@@ -87,9 +88,49 @@ async def of_error(request: Request, error: PilotboatError) -> Response:
     if isinstance(error, errors.MediaTypeError) and "accepted" in error.facts:
         name = "accept-encoding" if error.code == "unsupported-encoding" else "accept"
         headers[name] = error.facts["accepted"]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = "5"
-    return _answer(request, status, error.code, str(error), members, headers)
+    if isinstance(error, errors.UnauthorizedError):
+        headers["www-authenticate"] = 'Bearer realm="pilotboat"'
+    if status in RETRY_AFTER:
+        headers["retry-after"] = str(error.facts.get("retry_after", RETRY_AFTER[status]))
+    return whole(status, error.code, str(error), path, request_id, members=members, headers=headers)
+
+
+def whole(
+    status: int,
+    code: str,
+    detail: str,
+    path: str,
+    request_id: str,
+    *,
+    members: Mapping[str, Any],
+    headers: Mapping[str, str],
+) -> Reply:
+    """A problem document with its status and headers, in the form that the path's clients know."""
+    if path.startswith("/v1/"):
+        members = dict(members) | {"error": detail}
+    raw = document(status, code, detail, request_id, members)
+    told = {
+        "cache-control": "no-store",
+        **headers,
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(raw)),
+    }
+    return status, [(name.lower().encode(), value.encode()) for name, value in told.items()], raw
+
+
+async def send(scope: Scope, send: Send, error: PilotboatError) -> None:
+    """Answer with the problem document that states `error`."""
+    state = scope["state"]
+    state["facts"]["code"] = error.code
+    status, headers, raw = reply(error, scope["path"], state["id"])
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": raw})
+
+
+async def of_error(request: Request, error: PilotboatError) -> Response:
+    """The problem document that states `error`."""
+    _known(request, error.code)
+    return _response(reply(error, request.url.path, _id(request)))
 
 
 async def of_http(request: Request, error: HTTPException) -> Response:
@@ -101,14 +142,14 @@ async def of_http(request: Request, error: HTTPException) -> Response:
     }
     code = CODES.get(error.status_code, "http-error")
     detail = details.get(error.status_code, str(error.detail))
-    return _answer(request, error.status_code, code, detail, {}, dict(error.headers or {}))
+    return _answer(request, error.status_code, code, detail, dict(error.headers or {}))
 
 
 async def of_bug(request: Request, error: Exception) -> Response:
     """The problem document for what nobody foresaw; the log has the traceback."""
     logger.error("request %s: %s", _id(request), type(error).__name__)
     detail = "The server failed. Its log names this request's id."
-    return _answer(request, 500, "internal-error", detail, {}, {})
+    return _answer(request, 500, "internal-error", detail, {})
 
 
 def _answer(
@@ -116,12 +157,26 @@ def _answer(
     status: int,
     code: str,
     detail: str,
-    members: dict[str, Any],
     headers: dict[str, str],
 ) -> Response:
-    if request.url.path.startswith("/v1/"):
-        members = members | {"error": detail}
-    return problem(status, code, detail, _id(request), members, headers)
+    _known(request, code)
+    return _response(
+        whole(status, code, detail, request.url.path, _id(request), members={}, headers=headers)
+    )
+
+
+def _response(answer: Reply) -> Response:
+    status, headers, raw = answer
+    made = Response(raw, status)
+    made.raw_headers = headers
+    return made
+
+
+def _known(request: Request, code: str) -> None:
+    """Let the access log and the metrics know what was wrong."""
+    facts = request.scope.get("state", {}).get("facts")
+    if facts is not None:
+        facts["code"] = code
 
 
 def _id(request: Request) -> str:

@@ -10,16 +10,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from math import isfinite
+from time import perf_counter
 from typing import Any
 
 from pilotboat.prediction import Call, Done, One, Predict, Prediction, Single, Soon
 from pilotboat.rows import Rows, joined
+from pilotboat.runtime.backlog import Backlog, Observe
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.pace import Pace
-from pilotboat.schema import Value
+from pilotboat.schema import Schema, Value
 
 BRIEF = 0.001
 """Seconds that a computation may keep the event loop from everything else."""
@@ -32,42 +34,93 @@ Waiting = tuple[Call, "asyncio.Future[Prediction]"]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """rows: the most that are answered together. wait: the longest that the first waits, seconds."""
+    """rows: the most that are answered together. wait: the longest that the first waits for others,
+    queue: the longest that any waits for the model, in seconds.
+    """
 
     rows: int = 64
     wait: float = 0.002
+    queue: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where models compute that are too slow for the event loop, and what waits for that."""
+
+    executor: Executor
+    backlogs: list[Backlog] = field(default_factory=list)
 
 
 def stacked(
-    model: Model, pace: Pace, executor: Executor, bounds: Bounds
-) -> tuple[Predict, Soon | None]:
-    """`model` in the way that suits its pace; and for single rows, where it is quick enough."""
+    model: Model,
+    pace: Pace,
+    place: Place,
+    bounds: Bounds,
+    observe: Observe = lambda *_: None,
+) -> tuple[Predict, Soon | None, Backlog]:
+    """`model` in the way that suits its pace; for single rows, where it is quick enough; its queue."""
+    backlog = Backlog(pace, bounds.rows, bounds.queue, place.backlogs)
+    answer = _observed(model, backlog, observe)
+    aside = backlog.guarded(away(answer, place.executor))
     if pace.one > BRIEF:
-        gains = bounds.rows > 1 and pace.one > 2 * pace.more
+        if bounds.rows == 1 or pace.one <= 2 * pace.more:
+            return aside, None, backlog
         wait = min(bounds.wait, pace.one / 2)
-        batched = Batcher(model.answer, bounds.rows, wait, executor)
-        return (batched if gains else away(model, executor)), None
+        return (
+            backlog.guarded(Batcher(answer, bounds.rows, wait, place.executor)),
+            None,
+            backlog,
+        )
     most = max(1, int(BRIEF / max(pace.more, 1e-9)))
     gains = bounds.rows > 1 and pace.one - pace.more > GAIN
-    here = Batcher(model.answer, min(bounds.rows, most)) if gains else None
-    aside = away(model, executor)
+    here = Batcher(answer, min(bounds.rows, most)) if gains else None
 
     async def predict(call: Call) -> Prediction:
         if call.rows.count > most:
             return await aside(call)
-        return model.answer(call.rows) if here is None else await here(call)
+        return answer(call.rows) if here is None else await here(call)
 
     if model.one is None:
-        return predict, None
-    return predict, Turns(model, model.one, min(bounds.rows, most)) if gains else at_once(model.one)
+        return predict, None, backlog
+    one = _one_observed(model, model.one, observe)
+    if not gains:
+        return predict, at_once(one), backlog
+    return predict, Turns(model.schema, answer, one, min(bounds.rows, most)), backlog
 
 
-def away(model: Model, executor: Executor) -> Predict:
-    """`model` as a `Predict` that computes on `executor`: the event loop goes on meanwhile."""
+def _observed(model: Model, backlog: Backlog, observe: Observe) -> Answer:
+    """The model's answers to rows, each told to `observe` and to its backlog."""
+    name, version = model.name, model.version
+
+    def answer(rows: Rows) -> Prediction:
+        begun = perf_counter()
+        made = model.answer(rows)
+        seconds = perf_counter() - begun
+        backlog.learn(rows.count, seconds)
+        observe(name, version, rows.count, seconds)
+        return made
+
+    return answer
+
+
+def _one_observed(model: Model, one: One, observe: Observe) -> One:
+    name, version = model.name, model.version
+
+    def answer(cells: Sequence[Value]) -> Single:
+        begun = perf_counter()
+        made = one(cells)
+        observe(name, version, 1, perf_counter() - begun)
+        return made
+
+    return answer
+
+
+def away(answer: Answer, executor: Executor) -> Predict:
+    """`answer` as a `Predict` that computes on `executor`: the event loop goes on meanwhile."""
 
     async def predict(call: Call) -> Prediction:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(executor, model.answer, call.rows)
+        return await loop.run_in_executor(executor, answer, call.rows)
 
     return predict
 
@@ -100,8 +153,8 @@ def _nothing() -> None:
 class Turns:
     """Answers the rows that arrive in one turn of the event loop together. See `Soon`."""
 
-    def __init__(self, model: Model, one: One, most: int) -> None:
-        self.model, self.one, self.most = model, one, most
+    def __init__(self, schema: Schema, answer: Answer, one: One, most: int) -> None:
+        self.schema, self.answer, self.one, self.most = schema, answer, one, most
         self._waiting: list[tuple[Sequence[Value], Done]] = []
 
     def __call__(self, cells: Sequence[Value], done: Done) -> Callable[[], None]:
@@ -123,7 +176,7 @@ class Turns:
         """An answer a row; None where one is at fault, which each by itself will show."""
         columns = tuple(list(column) for column in zip(*rows, strict=True))
         try:
-            made = self.model.answer(Rows(self.model.schema, columns, len(rows)))
+            made = self.answer(Rows(self.schema, columns, len(rows)))
         except Exception:  # noqa: BLE001
             return None
         labels = made.predictions.tolist()

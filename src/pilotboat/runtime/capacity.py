@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from pilotboat.bundle.manifest import MANIFEST
@@ -14,25 +15,26 @@ WORKER = {"plan": 40 * MIB, "onnx": 70 * MIB, "sklearn": 150 * MIB}
 SUPERVISOR = 40 * MIB
 
 
-def check(repository: Path, workers: int, limit: int | None) -> None:
-    """Raise `EnvironmentFault` where `limit` bytes cannot hold the models in `workers` processes.
+@dataclass(frozen=True, slots=True)
+class Need:
+    """About how many bytes the models of a repository need.
 
-    Without it, the kernel would end each worker while it loads, for ever and without a word.
+    worker: each process, before any model. models: what each process has of its own of them.
+    shared: what all processes have together, because it is mapped.
     """
-    if limit is None:
-        return
-    need = needed(repository, workers)
-    if need > limit:
-        raise EnvironmentFault(
-            f"There are {limit // MIB} MiB of memory here; serving these models with {workers} "
-            f"worker{'s' if workers > 1 else ''} needs about {need // MIB} MiB.",
-            code="memory-too-small",
-            hint="Allow more (docker run --memory 512m), or serve with fewer workers.",
-        )
+
+    worker: int
+    models: int
+    shared: int
+
+    def of(self, workers: int, *, supervised: bool) -> int:
+        """Of so many workers, and of the process that starts them where there is one."""
+        supervisor = SUPERVISOR if supervised else 0
+        return supervisor + workers * (self.worker + self.models) + self.shared
 
 
-def needed(repository: Path, workers: int) -> int:
-    """About how many bytes `workers` processes need for the models in `repository`."""
+def need(repository: Path) -> Need:
+    """What the bundles in `repository` need. One that cannot be read needs nothing."""
     engines, shared, models = {"plan"}, 0, 0
     for manifest in repository.glob(f"**/{MANIFEST}"):
         try:
@@ -44,5 +46,18 @@ def needed(repository: Path, workers: int) -> int:
                 models += digest["size"] if name.startswith(("model.", "plan.")) else 0
         except (OSError, ValueError, KeyError, TypeError):
             continue  # opening it will say what is wrong with it
-    worker = max(WORKER.get(engine, 0) for engine in engines)
-    return (SUPERVISOR if workers > 1 else 0) + workers * (worker + models) + shared
+    return Need(max(WORKER.get(engine, 0) for engine in engines), models, shared)
+
+
+def check(needed: int, workers: int, limit: int | None) -> None:
+    """Raise `EnvironmentFault` where `limit` bytes cannot hold the models in `workers` processes.
+
+    Without it, the kernel would end each worker while it loads, for ever and without a word.
+    """
+    if limit is not None and needed > limit:
+        raise EnvironmentFault(
+            f"There are {limit // MIB} MiB of memory here; serving these models with {workers} "
+            f"worker{'s' if workers > 1 else ''} needs about {needed // MIB} MiB.",
+            code="memory-too-small",
+            hint="Allow more (docker run --memory 512m), or serve with fewer workers.",
+        )

@@ -23,6 +23,7 @@ from pilotboat.errors import (
 )
 from pilotboat.prediction import Predict, Soon
 from pilotboat.rows import Reader
+from pilotboat.runtime.backlog import Backlog
 from pilotboat.runtime.model import Model, load
 
 logger = logging.getLogger(__name__)
@@ -33,12 +34,14 @@ class Live:
     """A version that answers: the model, what reads rows for it, and the stack that predicts.
 
     soon: the answer to one row without a task, where the model is quick enough for that.
+    backlog: what waits for the model.
     """
 
     model: Model
     reader: Reader
     predict: Predict
     soon: Soon | None = None
+    backlog: Backlog | None = None
 
 
 Wrap = Callable[[Model], Live]
@@ -77,13 +80,22 @@ class Repository:
         self._allow_version_skew = allow_version_skew
         self._live: dict[str, dict[str, Live]] = {}
         self._known: set[str] = set()
+        self.leaving = False
 
-    def open(self) -> None:
-        """Load and verify every version. Raises `EnvironmentFault` for an unreadable directory."""
+    def leave(self) -> None:
+        """Be ready no more, because the server is about to stop; what is asked is still answered."""
+        self.leaving = True
+
+    def open(self, told: Callable[[str], None] = lambda _: None) -> None:
+        """Load and verify every version. told: hears of each before it is loaded.
+
+        Raises `EnvironmentFault` for an unreadable directory.
+        """
         live: dict[str, dict[str, Live]] = {}
         refused: list[Refused] = []
         for name, version, path in bundles(self.path):
             self._known.add(name)
+            told(f"loading '{name}' {version}")
             try:
                 model = self._load(name, version, path)
             except PilotboatError as error:
@@ -119,7 +131,7 @@ class Repository:
     @property
     def is_ready(self) -> bool:
         """Whether every model has a verified version, and there is one at all."""
-        return bool(self._live) and not self.not_ready
+        return bool(self._live) and not self.not_ready and not self.leaving
 
     def versions(self, name: str) -> list[Live]:
         """The live versions of a model, the newest first."""

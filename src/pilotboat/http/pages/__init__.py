@@ -30,6 +30,7 @@ ASSETS = {
     "dom.js": ("dom.js", "text/javascript"),
     "form.js": ("form.js", "text/javascript"),
     "home.css": ("home.css", "text/css"),
+    "key.js": ("key.js", "text/javascript"),
     "home.js": ("home.js", "text/javascript"),
     "answer.js": ("answer.js", "text/javascript"),
     "icon.svg": ("icon.svg", "image/svg+xml"),

@@ -3,6 +3,7 @@
 import { nothingYet, prediction, problem } from "./answer.js";
 import { chip, element, range } from "./dom.js";
 import { Row } from "./form.js";
+import { forget, key, keyForm, keyHeaders, KEY_TEXT, KEY_TITLE } from "./key.js";
 
 const VALUES_SHOWN = 12;
 const at = (id) => document.getElementById(id);
@@ -16,7 +17,8 @@ let row = null;
 async function ask(path, options = {}) {
   const start = performance.now();
   try {
-    const response = await fetch(path, { headers: { accept: "application/json" }, ...options });
+    const headers = { accept: "application/json", ...keyHeaders(), ...options.headers };
+    const response = await fetch(path, { ...options, headers });
     const text = await response.text();
     const milliseconds = performance.now() - start;
     return { ok: response.ok, status: response.status, milliseconds, body: parsed(text, response) };
@@ -37,6 +39,8 @@ function parsed(text, response) {
 
 async function start() {
   const [answer, ready] = await Promise.all([ask("v1/models"), ask("readyz")]);
+  if (answer.status === 401) return sayKey();
+  at("forget").hidden = !key();
   if (!answer.ok) return say(answer.body.title, answer.body.detail);
   models = answer.body.models ?? [];
   drawModels();
@@ -67,6 +71,7 @@ async function choose(name) {
   }
   const answer = await ask(`v1/models/${encodeURIComponent(name)}`);
   if (chosen !== name) return;
+  if (answer.status === 401) return sayKey();
   model = answer.body;
   if (answer.ok && model.ready && model.inputs) drawModel();
   else if (answer.ok || answer.status === 503) sayNotReady(answer.body, name);
@@ -139,6 +144,7 @@ function drawCurl() {
   at("curl").textContent = [
     `curl -sS ${quoted(new URL(predictPath(), document.baseURI).href)}`,
     "  -H 'Content-Type: application/json'",
+    ...(key() ? ['  -H "X-API-Key: $PILOTBOAT_KEY"'] : []),
     `  -d ${quoted(requestBody())}`,
   ].join(" \\\n");
 }
@@ -151,11 +157,15 @@ async function predict() {
   asked.clear();
   const answer = await ask(predictPath(), {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json" },
+    headers: { "content-type": "application/json" },
     body: requestBody(),
   });
   button.removeAttribute("aria-disabled");
   if (asked !== row) return;
+  if (answer.status === 401) {
+    sayKey();
+    return;
+  }
   const drawn = answer.ok
     ? prediction(answer.body, model.outputs, answer.milliseconds)
     : problem(answer.body, answer.status, asked.mark(answer.body.errors ?? []));
@@ -190,6 +200,15 @@ function say(title, ...paragraphs) {
   at("state").replaceChildren(element("h1", {}, title), ...texts, again);
   at("state").hidden = false;
   at("model").hidden = true;
+}
+
+function sayKey() {
+  at("state").replaceChildren(element("h1", {}, KEY_TITLE), element("p", {}, KEY_TEXT), keyForm(start));
+  at("state").hidden = false;
+  at("model").hidden = true;
+  at("models").hidden = true;
+  at("forget").hidden = true;
+  at("key").focus();
 }
 
 function sayEmpty() {
@@ -231,6 +250,10 @@ at("reset").addEventListener("click", () => {
   at("answer").replaceChildren(nothingYet());
 });
 at("copy").addEventListener("click", copy);
+at("forget").addEventListener("click", () => {
+  forget();
+  sayKey();
+});
 addEventListener("hashchange", () => {
   const name = wanted();
   if (name !== undefined && name !== chosen) choose(name);
