@@ -18,7 +18,7 @@ from pilotboat.operations import directory
 from pilotboat.operations.seat import Seat
 from pilotboat.runtime.repository import Repository
 from pilotboat.serve import FORMAT, build
-from pilotboat.settings import Settings
+from pilotboat.settings import Settings, renewed
 from pilotboat.supervisor import Supervisor
 
 KEEP_ALIVE = 75
@@ -77,7 +77,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # its package has no 
         os.close(start.pipe[0])
 
     def load(self) -> Any:
-        return build(self.settings, self.seat, lambda at: self.tell(at=at), self._opened)
+        settings = renewed(self.settings)  # a key that is new, or one that is no more
+        return build(settings, self.seat, lambda at: self.tell(at=at), self._opened)
 
     def _opened(self, repository: Repository) -> None:
         lacks = [(one.name, one.version, str(one.error)) for one in repository.refused]

@@ -332,6 +332,12 @@ def unknown(environ: Mapping[str, str]) -> list[str]:
     return warnings
 
 
+def renewed(settings: Settings) -> Settings:
+    """`settings` with the secrets that are in their files now. Raises `SettingsError`."""
+    given = settings.model_dump(exclude=set(SECRETS))
+    return read(**{name: value for name, value in given.items() if value is not None})
+
+
 def exported(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for a process that reads them again.
 

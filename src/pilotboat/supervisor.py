@@ -150,7 +150,6 @@ class Supervisor(Arbiter):  # type: ignore[misc]  # its package has no types
         if self.roll is not None and self.roll.newcomer == worker.pid:
             self._give_up(start.at, reason)
         elif start.is_ready:
-            self.failures = 0
             if worker.aborted or not start.asked:
                 self.numbers[RESTARTS] += 1
         elif not start.asked or (worker.aborted and worker.pid != self.given_up):
@@ -196,6 +195,7 @@ class Supervisor(Arbiter):  # type: ignore[misc]  # its package has no types
             self._refused(pid, worse[0], lacks[worse[0]])
             return
         start.at, start.is_ready = "serving", True
+        self.failures = 0
         self.known = set(lacks)
         self.numbers[READY] = all(version for _, version in lacks)
 
@@ -261,4 +261,7 @@ class Supervisor(Arbiter):  # type: ignore[misc]  # its package has no types
         state["roll"] = {"number": self.rolls, **told}
         if state != getattr(self, "_written", None):
             self._written = state
-            self.directory.write(state)
+            try:
+                self.directory.write(state)
+            except OSError as error:  # a full disk must not end the server
+                logger.warning("how the workers are cannot be told: %s", error.strerror)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from hashlib import sha256
@@ -69,6 +70,31 @@ def digested(bundle: Path) -> None:
         raw = (bundle / name).read_bytes()
         digest |= {"sha256": sha256(raw).hexdigest(), "size": len(raw)}
     manifest.write_text(json.dumps(told))
+
+
+def test_keys_are_read_anew(titanic: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.touch(mode=0o600)
+    made = {name: run("key", name) for name in ("old", "new")}
+    secrets = {name: re.findall(r"pb_\w+", one.stderr)[0] for name, one in made.items()}
+    keys.write_text(made["old"].stdout)
+    with Server(titanic, "--workers", "2", PILOTBOAT_API_KEYS_FILE=str(keys)) as server:
+
+        def statuses() -> dict[str, int]:
+            return {
+                name: server.client.get("/v1/models", headers={"x-api-key": secret}).status_code
+                for name, secret in secrets.items()
+            }
+
+        assert statuses() == {"old": 200, "new": 401}
+        keys.write_text("nonsense\n")
+        done = run("reload", "--port", str(server.port))
+        assert done.returncode == 4
+        assert "PILOTBOAT_API_KEYS_FILE" in done.stderr
+        assert statuses() == {"old": 200, "new": 401}
+        keys.write_text(made["new"].stdout)
+        assert run("reload", "--port", str(server.port)).returncode == 0
+        assert statuses() == {"old": 401, "new": 200}
 
 
 def test_no_server_there() -> None:

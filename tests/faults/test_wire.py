@@ -21,16 +21,21 @@ def gaps() -> list[float]:
 
 
 def idled(fleet: Fleet, home: Path, defect: str = "", *, peers: int = 4) -> Verdict:
-    """Every connection of a caller, and so of nginx, is idle for the same time again and again."""
+    """The connections of callers, or those of an nginx each, are idle for the same time every time."""
     with Served(fleet, defect=defect) as served, ExitStack() as stack:
         plans = []
         for number, gap in enumerate(gaps()):
-            port = served.port
-            if number % 7:  # an nginx of its own, whose kept connections are idle as long
-                port = stack.enter_context(Proxy(served.port, home, peers=peers)).port
-            seconds = sized(11.0, 160.0)
+            direct = number % 7 == 0
+            proxy = None if direct else stack.enter_context(Proxy(served.port, home, peers=peers))
             plans.append(
-                Plan(port, fleet.asks, connections=sized(32, 64), seconds=seconds, thinks=(gap,))
+                Plan(
+                    served.port if proxy is None else proxy.port,
+                    fleet.asks,
+                    connections=sized(32, 64),
+                    close=not direct,  # it is nginx's own connections that are idle
+                    seconds=sized(11.0, 160.0),
+                    thinks=(gap,),
+                )
             )
         outcomes = [load.result() for load in stack.enter_context(loads(*plans))]
     lost = [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,16 @@ def test_what_lies_in_wait_is_not_used(place: Path, tmp_path: Path, kind: str) -
     with pytest.raises(EnvironmentFault, match=str(path)), made(PORT, place):
         pass
     assert (target / "file").exists()
+
+
+def test_a_process_that_was_forked_leaves_it(place: Path) -> None:
+    child = 0
+    with suppress(SystemExit), made(PORT, place) as mine:
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            assert mine.path.exists()
+        raise SystemExit
+    if not child:
+        os._exit(0)
+    assert not mine.path.exists()

@@ -24,7 +24,7 @@ Examples:
   PILOTBOAT_API_KEYS_FILE=keys pilotboat serve
 
 \b
-To replace a key while both are good: add a second under another name, start the server anew, hand
+To replace a key while both are good: add a second under another name, 'pilotboat reload', hand
 the key out, and remove the first line once the access log names it no more.
 """
 )

@@ -15,6 +15,8 @@ from pilotboat.operations.directory import Directory
 
 PAUSE = 0.1
 """Seconds between two looks at how it goes."""
+PATIENCE = 15
+"""Seconds in which a server begins what it is told."""
 EXAMPLES = """\b
 Examples:
   pilotboat reload
@@ -74,7 +76,7 @@ def _found(port: int) -> tuple[Directory, dict[str, Any]]:
 
 def _followed(found: Directory, port: int, before: int) -> dict[str, Any]:
     """How the roll ended. It is told on the way, where a person is looking."""
-    last = ""
+    last, end = "", time.monotonic() + PATIENCE
     while True:
         time.sleep(PAUSE)
         try:
@@ -84,6 +86,10 @@ def _followed(found: Directory, port: int, before: int) -> dict[str, Any]:
             raise EnvironmentFault(f"The server on port {port} has stopped meanwhile.") from None
         roll: dict[str, Any] = state["roll"]
         if roll["number"] == before:
+            if time.monotonic() > end:
+                raise EnvironmentFault(
+                    f"The server on port {port} does not react.", hint="Its log may say why."
+                )
             continue
         if roll["state"] != "rolling":
             return roll

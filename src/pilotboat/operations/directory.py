@@ -54,10 +54,12 @@ def made(port: int, place: Path) -> Iterator[Directory]:
             code="no-shared-directory",
             hint="Remove what is there under that name.",
         ) from error
+    maker = os.getpid()
     try:
         yield Directory(path)
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        if os.getpid() == maker:  # a worker that ends comes by here too
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:
