@@ -21,7 +21,7 @@ from gunicorn.errors import HaltServer
 
 from pilotboat.operations.directory import Directory
 from pilotboat.operations.seat import READY, RESTARTS, WORKERS, Seat, shared
-from pilotboat.protocol.listening import TAKEN, shut
+from pilotboat.protocol.listening import shut
 
 logger = logging.getLogger(__name__)
 
@@ -113,12 +113,10 @@ class Supervisor(Arbiter):  # type: ignore[misc]  # its package has no types
         super().kill_worker(pid, sig)
 
     def stop(self, graceful: bool = True) -> None:
-        """End every worker. First nobody new may come, and who has come is taken by one of them."""
+        """End every worker. From now on nobody new may come; they take who has come, and finish."""
         self.stops = True
         for listener in self.LISTENERS:
             shut(listener.fileno())
-        if self.LISTENERS and graceful:
-            time.sleep(TAKEN)
         super().stop(graceful)
 
     def manage_workers(self) -> None:

@@ -123,7 +123,8 @@ def no_head_limits() -> None:
 
 
 def short_keep_alive() -> None:
-    """Idle connections are closed after two seconds, as gunicorn does by default."""
+    """Stock connections, which are closed when they were idle for two seconds: gunicorn's default."""
+    stock_protocol()
     change(pilotboat.gunicorn, "KEEP_ALIVE", 2)
 
 
@@ -182,12 +183,16 @@ def standing_still() -> None:
     """The event loop waits for each large body."""
     check = body._check_depth
 
+    async def here(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        return function(*given, **named)
+
     def slow(raw: bytes, value: Any) -> None:
         if len(raw) > 100_000:
             time.sleep(1)
         check(raw, value)
 
     change(body, "_check_depth", slow)
+    change(asyncio, "to_thread", here)
 
 
 def open_by_name() -> None:

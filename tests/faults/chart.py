@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.outcome import TICK
 
-WIDTH, HEIGHT, LEFT, TOP = 760, 120, 60, 30
+WIDTH, HEIGHT, LEFT, TOP = 760, 120, 80, 30
 PANEL = 2 * HEIGHT + 90
 STEP = 0.5
 """Seconds that one point of a line stands for."""

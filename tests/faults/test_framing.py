@@ -245,7 +245,6 @@ def framed(fleet: Fleet, home: Path, defect: str = "") -> Verdict:
         "directly and through nginx, alone and with another behind",
         4 * len(CASES),
         len(told),
-        note="answered twice, wrongly, or not as they should be",
         complaints=broken(
             (not told, "; ".join(told)),
             (same, "a worker ended"),

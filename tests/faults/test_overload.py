@@ -100,7 +100,7 @@ def batched(fleet: Fleet, defect: str = "") -> Verdict:
         before = put(single)
         with loads(single, large) as (one, other):
             during, batches = one.result(), other.result()
-    bound = 3 * before.p99_ms + 100
+    bound = 3 * before.p99_ms + 20
     return Verdict(
         "T53",
         "batches of 10,000 rows, about three a second",

@@ -17,56 +17,62 @@ from tests.faults.verdict import Verdict, broken, full, hold, sized, together
 CONNECTIONS = 6
 PAUSE = (0.01,)
 """Of most callers between two requests, in seconds: a machine that is busy starts no worker."""
-MODES = ("direct, a connection for each", "direct, kept open", "nginx with one peer", "nginx")
+MODES = ("direct, new", "direct, kept open", "nginx with one peer", "nginx as shipped")
+"""New: a connection for each request."""
 
 
 def rolled(fleet: Fleet, home: Path, defect: str = "", *, by_signal: bool = False) -> Verdict:
-    """Full rolls, one after the other, with requests on four ways at once."""
+    """Full rolls, one after the other as long as there are requests, on four ways at once."""
+    least, seconds = sized(2000, 25_000), sized(8.0, 75.0)
     with (
         Served(fleet, defect=defect) as served,
         Proxy(served.port, home, peers=1) as plain,
         Proxy(served.port, home) as shipped,
     ):
-        least = sized(2000, 25_000)
         ports = (served.port, served.port, plain.port, shipped.port)
-        plans = [
-            Plan(
-                port,
-                fleet.asks,
-                connections=CONNECTIONS,
-                close=not place,
-                least=least,
-                thinks=PAUSE if place != 1 else (),
-            )
-            for place, port in enumerate(ports)
-        ]
+        plans = plans_of(ports, fleet)
         with Watch(served.master, served.port) as watch, loads(*plans) as running:
-            time.sleep(1)
-            marks, faults = [], []
-            for _ in range(3):
+            marks: list[float] = []
+            faults: list[str] = []
+            while len(marks) < 3 or time.monotonic() - running[0].began < seconds:
                 marks.append(time.monotonic() - running[0].began)
                 faults += roll(served, by_signal=by_signal)
-                time.sleep(1)
             outcomes = [load.result() for load in running]
-    lost = [f"{mode}: {o}" for mode, o in zip(MODES, outcomes, strict=True) if o.bad]
+    modes = list(zip(MODES, outcomes, strict=True))
+    lost = [f"{mode}: {one}" for mode, one in modes if one.bad]
     refused = sum(one.turned_away for one in outcomes)
+    told = ", ".join(f"{mode}: {one.sent:,}" for mode, one in modes)
     return Verdict(
         "T05",
-        "three rolls" + (" by SIGHUP" if by_signal else ""),
-        f"{CONNECTIONS} connections on each of four ways: " + "; ".join(MODES),
+        "rolls, one after the other" + (", by SIGHUP" if by_signal else ""),
+        f"{CONNECTIONS} connections on each of four ways ({told})",
         *together(outcomes),
-        f"never fewer than {watch.fewest} workers ready",
+        f"{len(marks)} rolls; never fewer than {watch.fewest} workers ready",
         broken(
             (not faults, "; ".join(faults)),
             (not lost, "lost: " + "; ".join(lost)),
             (not refused, f"{refused} refused"),
             (watch.fewest >= served.workers, f"only {watch.fewest} workers were ready"),
-            (all(o.sent >= least for o in outcomes), "too few to tell"),
+            (all(one.sent >= least for one in outcomes), f"too few to tell: {told}"),
         ),
         defect,
         outcomes[1].ticks,
         tuple(marks),
     )
+
+
+def plans_of(ports: tuple[int, ...], fleet: Fleet) -> list[Plan]:
+    """A load for each of the ways, until it is told to end."""
+    return [
+        Plan(
+            port,
+            fleet.asks,
+            connections=CONNECTIONS,
+            close=not place,
+            thinks=PAUSE if place != 1 else (),
+        )
+        for place, port in enumerate(ports)
+    ]
 
 
 def roll(served: Served, *, by_signal: bool) -> list[str]:

@@ -25,7 +25,7 @@ def idled(fleet: Fleet, home: Path, defect: str = "", *, peers: int = 4) -> Verd
     with Served(fleet, defect=defect) as served, ExitStack() as stack:
         plans = []
         for number, gap in enumerate(gaps()):
-            direct = number % 7 == 0
+            direct = number % 3 == 0
             proxy = None if direct else stack.enter_context(Proxy(served.port, home, peers=peers))
             plans.append(
                 Plan(

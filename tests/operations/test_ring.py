@@ -132,7 +132,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("text", FAULTS)
+@pytest.mark.parametrize("text", FAULTS, ids=map(str, range(len(FAULTS))))
 def test_a_faulty_line_is_told_with_its_number_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match=r"^line 3 ") as caught:
         parse(f"ok:{OTHER}\n\n{text}")

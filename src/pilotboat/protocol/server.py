@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
             for server in self.servers:
                 for listener in server.sockets:
                     shut(listener.fileno())
-            await asyncio.sleep(TAKEN)
+        await asyncio.sleep(TAKEN)
         try:
             await super().shutdown()
         finally:
