@@ -22,7 +22,8 @@ from pathlib import Path
 # What a server imports: the web side, and the parts of scikit-learn that pipelines are made of.
 # Other modules work as well; they are compiled in memory, each time anew.
 MODULES = """
-click fastapi fastapi.responses gunicorn.app.base gunicorn.arbiter httptools orjson pydantic_settings
+click fastapi fastapi.responses gunicorn.app.base gunicorn.arbiter httptools orjson prometheus_client
+prometheus_client.mmap_dict prometheus_client.openmetrics.exposition pydantic_settings
 starlette.responses starlette.routing uvicorn uvicorn.lifespan.on uvicorn.logging
 uvicorn.loops.auto uvicorn.loops.uvloop uvicorn.protocols.http.auto
 uvicorn.protocols.http.httptools_impl uvicorn_worker uvloop fastapi.telemetry._runtime
