@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from pilotboat.errors import PilotboatError
 from pilotboat.http import problems
+from pilotboat.operations.access import HEADER
 from pilotboat.protocol import limits
 from pilotboat.protocol.answer import Cycle, Headers, whole
 
@@ -57,6 +58,7 @@ class Connection(HttpToolsProtocol):
         self._settle: Callable[[], None] | None = None
         self._delivers = False
         self._keep_alive = True
+        self._version = ""
 
     # What arrives
 
@@ -122,8 +124,8 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        version = self.parser.get_http_version()
-        self._length, hurries = limits.check(version, self.url, self.headers, self._most)
+        self._version = self.parser.get_http_version()
+        self._length, hurries = limits.check(self._version, self.url, self.headers, self._most)
         self._phase = BODY
         free = self.cycle is None or self.cycle.response_complete
         self._gathers = (
@@ -157,8 +159,7 @@ class Connection(HttpToolsProtocol):
             return
         self._delivers, self._settle = True, None
         # Asked now: the parser forgets it once the message is complete.
-        version = self.parser.get_http_version()
-        self._keep_alive = version == "1.1" and self.parser.should_keep_alive()
+        self._keep_alive = self._version == "1.1" and self.parser.should_keep_alive()
         if not self.flow.write_paused and self.quick is not None:
             path = self.url.decode("latin-1")
             self._settle = self.quick(path, self.headers, self._body, self._deliver)
@@ -287,7 +288,7 @@ class Connection(HttpToolsProtocol):
 
         if state is not None and "id" in state:
             reply = stated(state["id"])
-            reply[1].append((b"x-request-id", state["id"].encode()))
+            reply[1].append((HEADER, state["id"].encode()))
         else:
             refused = getattr(self.app, "refused", None)
             reply = stated("") if refused is None else refused(method, path, error.code, stated)
