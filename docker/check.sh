@@ -53,7 +53,7 @@ context() {
   docker build --quiet --file "$folder/Dockerfile" --output "type=tar,dest=$folder/context.tar" . >/dev/null 2>&1 ||
     echo "cannot be listed"
   tar -tf "$folder/context.tar" 2>/dev/null |
-    grep -Ev '^((src|tests|docs|examples|scripts)(/.*)?|docker/([a-z]+\.(py|sh))?|[A-Z]+(\.ko)?\.md|LICENSE|\.env\.example|poetry\.lock|pyproject\.toml)$'
+    grep -Ev '^((src|tests|docs|deploy|examples|scripts)(/.*)?|docker/([a-z]+\.(py|sh))?|[A-Z]+(\.ko)?\.md|LICENSE|\.env\.example|poetry\.lock|pyproject\.toml)$'
   tar -tf "$folder/context.tar" 2>/dev/null | grep -E '\.(env|pyc|joblib|pkl)$|__pycache__'
   rm -rf "$folder"
 }
