@@ -2,7 +2,7 @@
 # PORT, PYTHON and ARGS reach the scripts through the environment: make serve PORT=8001
 
 .PHONY: help install serve examples test test-oldest check fix clean distclean \
-	build up dev down logs ps shell push certs key lab bench bench-image test-image test-docker test-faults soak proof
+	build up dev down logs ps shell backup restore push certs key secrets lab bench bench-image test-image test-docker test-faults soak proof
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1	/p' Makefile | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -35,13 +35,13 @@ fix: ## format, and repair what the linter can repair
 build: ## build the image: pilotboat:latest and pilotboat:<version>
 	@sh docker/build.sh
 
-up: ## serve models/ in production: nginx with TLS on 8443, 8080 leads there
+up: ## serve models/ in production: nginx with TLS on 8443, a database and a cache
 	@sh docker/stack.sh up
 
 dev: ## serve models/ from the source in a container, restarted when it changes, on 8000
 	@sh docker/stack.sh dev
 
-down: ## stop what up or dev started
+down: ## stop what up or dev started; what they keep stays
 	@sh docker/stack.sh down
 
 logs: ## follow what the containers say
@@ -53,6 +53,12 @@ ps: ## how the containers are
 shell: ## a shell in the server's container
 	@sh docker/stack.sh shell
 
+backup: ## write what the database holds to backups/<time>.dump
+	@sh docker/backup.sh
+
+restore: ## put a backup in its place: make restore FILE=backups/<time>.dump (YES=1: without asking)
+	@FILE="$(FILE)" YES="$(YES)" sh docker/restore.sh
+
 push: ## push the image: make push REGISTRY=registry.example.com/team
 	@REGISTRY="$(REGISTRY)" sh docker/push.sh
 
@@ -61,6 +67,9 @@ certs: ## write a self-signed pair for trying TLS
 
 key: ## make an API key for trying what up starts
 	@sh docker/keys.sh
+
+secrets: ## make the passwords of the database and the cache
+	@sh docker/secrets.sh
 
 bench: ## measure it beside its peers (ARGS="--models lr --rounds 1" for a part)
 	@sh scripts/install.sh

@@ -243,6 +243,7 @@ def main(target: str, seconds: float = 180) -> None:
     with tempfile.TemporaryDirectory() as home:
         pack(Path(home))
         settings = {"WORKERS": "2", "MODEL": "titanic", "LOG_LEVEL": "warning", "QUEUE_MS": "60"}
+        settings |= {"PREDICTION_LOG": "true", "STATE": f"{home}/.state"}
         with served(Path(home), **settings) as (port, pid), Prometheus(port) as prometheus:
             time.sleep(2 * SCRAPE)
             begin = time.time()

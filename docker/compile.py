@@ -19,7 +19,8 @@ from importlib import import_module
 from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec, source_hash
 from pathlib import Path
 
-# What a server imports: the web side, and the parts of scikit-learn that pipelines are made of.
+# What a server imports: the web side, the parts of scikit-learn that pipelines are made of, and what
+# speaks to the database and to Redis.
 # Other modules work as well; they are compiled in memory, each time anew.
 MODULES = """
 click fastapi fastapi.responses gunicorn.app.base gunicorn.arbiter httptools orjson prometheus_client
@@ -33,6 +34,8 @@ sklearn.dummy sklearn.ensemble sklearn.feature_extraction.text sklearn.feature_s
 sklearn.impute sklearn.isotonic sklearn.kernel_approximation sklearn.linear_model
 sklearn.multiclass sklearn.naive_bayes sklearn.neighbors sklearn.neural_network sklearn.pipeline
 sklearn.preprocessing sklearn.svm sklearn.tree
+alembic.command psycopg redis.asyncio sqlalchemy sqlalchemy.dialects.postgresql.psycopg
+sqlalchemy.dialects.sqlite.pysqlite sqlalchemy.ext.compiler sqlite3 tomllib
 argparse asyncio bz2 csv difflib gzip http.client importlib.metadata importlib.resources inspect
 json lzma multiprocessing.resource_tracker platform resource shutil signal socket ssl subprocess
 tempfile threading traceback unittest.mock urllib.request uuid zipfile
@@ -42,10 +45,11 @@ onnxruntime
 """
 
 DIRECTORIES = {"include", "test", "tests"}
+PATHS = ["alembic/templates", "alembic/testing", "mako/testing", "sqlalchemy/testing"]
 SUFFIXES = {".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx", ".tp"}
 
 # Docstrings are a third of these packages' byte code, and these do without. NumPy does not.
-WITHOUT_DOCSTRINGS = {"pandas", "scipy", "sklearn"}
+WITHOUT_DOCSTRINGS = {"pandas", "redis", "scipy", "sklearn", "sqlalchemy"}
 
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552: the source is never looked at again
@@ -53,6 +57,8 @@ UNCHECKED_HASH = (1).to_bytes(4, "little")  # PEP 552: the source is never looke
 
 def trim(packages: Path) -> None:
     """Remove what nothing imports: test suites, headers, sources of compiled modules, stubs."""
+    for name in PATHS:
+        shutil.rmtree(packages / name, ignore_errors=True)
     for path in sorted(packages.rglob("*"), reverse=True):
         if path.is_dir() and path.name in DIRECTORIES:
             shutil.rmtree(path)

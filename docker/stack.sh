@@ -1,8 +1,10 @@
 # The stack, in production and development.
 #
-#   sh docker/stack.sh up            nginx with TLS and the server; waits until they are healthy
+#   sh docker/stack.sh up            nginx with TLS, the server, its database and cache; waits until
+#                                    they are healthy
 #   sh docker/stack.sh dev           the server from the mounted source, restarted when it changes
-#   sh docker/stack.sh down          stops and removes either; models, certificates and state stay
+#   sh docker/stack.sh down          stops and removes either; models, certificates, state and what the
+#                                    database holds stay
 #   sh docker/stack.sh logs|ps|shell what they say, how they are, a shell in the server's container
 #
 # Variables are those of .env.example, from the environment or from .env.
@@ -72,10 +74,43 @@ fault() {
   fi
 }
 
-# start FILE: up, or what went wrong and nothing left half-started
+# missing FILE: what is wrong with a secret, if anything
+missing() {
+  if [ -d "$1" ]; then
+    echo "is a directory"
+  elif [ -r "$1" ]; then
+    [ -s "$1" ] || echo "is empty"
+  elif [ -x "$(dirname "$1")" ] && [ ! -e "$1" ]; then
+    echo "is not there"
+  fi
+}
+
+# healthy FILE SERVICE…
+healthy() {
+  file=$1
+  shift
+  compose "$file" up --detach --wait --wait-timeout 120 --remove-orphans "$@"
+}
+
+# tables FILE: makes those of the database, or says no after three tries
+tables() {
+  compose "$1" up --detach --no-deps migrate || return
+  container=$(project ps --all --quiet migrate)
+  for _ in $(seq 120); do
+    case $(docker inspect --format '{{.State.Status}} {{.State.ExitCode}} {{.RestartCount}}' "$container") in
+      "exited 0 "*) return ;;
+      *" "[!012]) return 1 ;;
+    esac
+    sleep 0.5
+  done
+  return 1
+}
+
+# start FILE SERVICE…: these, after the database and the cache; or what went wrong and nothing left
+# half-started. The server would not wait for them, but a fault is seen best where it begins.
 start() {
   before=$(project ps --quiet 2>/dev/null | head -n 1)
-  compose "$1" up --detach --wait --wait-timeout 120 --remove-orphans && return
+  healthy "$1" postgres redis && tables "$1" && healthy "$@" && return
   project logs --tail 20 >&2
   [ -n "$before" ] || project down >/dev/null 2>&1
   fail "the stack did not start; the lines above say why"
@@ -101,12 +136,21 @@ case ${1:-} in
     fi
     wrong=$(keys "$(value API_KEYS "")")
     [ -z "$wrong" ] || fail "API_KEYS: $(value API_KEYS "") $wrong"
+    if ! given SECRETS; then
+      sh docker/secrets.sh
+      export SECRETS="$PWD/docker/secrets"
+    fi
+    for file in postgres_password redis_password database_url redis_url; do
+      wrong=$(missing "$(value SECRETS "")/$file")
+      [ -z "$wrong" ] || fail "SECRETS: $(value SECRETS "")/$file $wrong (sh docker/secrets.sh $(value SECRETS "") makes it)"
+    done
     cpus=$(docker info --format '{{.NCPU}}')
     if ! given CPUS && [ "$cpus" -lt 2 ]; then export CPUS="$cpus"; fi
     models "$image"
-    start prod
+    start prod server nginx
     url=https://localhost:$(value HTTPS_PORT 8443)
     echo "serving on $url"
+    echo "predictions are kept in the database: make backup saves them, PILOTBOAT_PREDICTION_LOG=false in .env keeps none"
     trust=
     [ "$(value CERTS "")" != "$PWD/docker/certs" ] || trust="--cacert docker/certs/server.crt "
     header='-H "X-API-Key: $KEY" '
@@ -116,7 +160,7 @@ case ${1:-} in
   dev)
     compose dev build --quiet
     models pilotboat-dev
-    start dev
+    start dev server
     url=http://localhost:$(value PORT 8000)
     echo "serving the source on $url; make logs shows what it says"
     try "curl -s $url"

@@ -7,6 +7,8 @@ POETRY=$TOOLS/poetry/bin/poetry
 
 # An active environment would be used in place of .venv; a user's own settings might do the same.
 unset VIRTUAL_ENV CONDA_PREFIX PYTHONHOME PYTHONPATH
+# Poetry compiles nothing: who keeps no byte code compiles scikit-learn anew in each of many processes.
+unset PYTHONDONTWRITEBYTECODE
 export POETRY_VIRTUALENVS_CREATE=true POETRY_VIRTUALENVS_IN_PROJECT=true
 export POETRY_KEYRING_ENABLED=false PIP_DISABLE_PIP_VERSION_CHECK=1
 

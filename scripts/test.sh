@@ -13,7 +13,7 @@ color=no
 failed=0
 
 "$coverage" erase
-{ "$coverage" run -m pytest -n auto --dist loadfile --color="$color" || touch "$log.failed"; } | tee "$log"
+{ "$coverage" run -m pytest -p tests.untraced -n auto --dist loadfile --color="$color" || touch "$log.failed"; } | tee "$log"
 [ ! -e "$log.failed" ] || failed=1
 rm -f "$log.failed"
 "$coverage" combine -q || failed=1

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.factories import Server, pack_titanic
+from tests.postgres import database, postgres
+from tests.redis_server import patient, redis, redis_server
+
+__all__ = ["database", "patient", "postgres", "redis", "redis_server"]
 
 STRICT = "PILOTBOAT_TEST_STRICT"
 CONTAINERS = "PILOTBOAT_TEST_CONTAINERS"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from pilotboat import scratch, serve
-from pilotboat.errors import EnvironmentFault
+from pilotboat import serve
 from pilotboat.operations.access import Access
-from pilotboat.serve import Reload, build, check, configure_logging
+from pilotboat.serve import Reload, build, configure_logging
 from pilotboat.settings import exported, read
 from tests.factories import RECORD, damaged
 from tests.http.wire import inside
@@ -96,47 +94,6 @@ def test_a_life_cut_off_ends_like_any_other(
     asyncio.run(live())
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert "Traceback" not in caplog.text
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_an_address_that_is_free_passes(tmp_path: Path, host: str) -> None:
-    if host == "::1" and not socket.has_ipv6:
-        pytest.skip("needs IPv6")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        try:
-            probe.bind((host, 0))
-        except OSError:
-            pytest.skip("this machine has no such address")
-        port = probe.getsockname()[1]
-    check(read(repository=str(tmp_path), host=host, port=port))
-
-
-def test_an_address_that_is_taken_does_not(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
-        with pytest.raises(EnvironmentFault, match=f"port {port}: Address already in use"):
-            check(read(repository=str(tmp_path), port=port))
-
-
-def test_workers_need_room_for_what_they_share(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """C15, D03"""
-    monkeypatch.setattr(scratch, "SHARED_MEMORY", tmp_path / "absent")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    made = read(repository=str(tmp_path), port=port, workers=2)
-    check(made, supervised=True)
-    monkeypatch.setattr(scratch, "temporary", lambda: None)
-    check(made)
-    with pytest.raises(EnvironmentFault, match="absent is not writable"):
-        check(made, supervised=True)
-
-
-def test_a_repository_that_is_none_does_not(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentFault, match="nothing"):
-        check(read(repository=str(tmp_path / "nothing")))
 
 
 @pytest.mark.usefixtures("logging_as_it_was")

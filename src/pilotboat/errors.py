@@ -8,7 +8,8 @@ How it is shown (an HTTP status, an exit code) is decided where it is shown.
     │   └── SettingsError          settings that cannot be used, all of them at once
     ├── EnvironmentFault           the machine lacks something
     │   ├── MissingExtraError      an optional dependency is not installed
-    │   └── LimitHitError          memory, CPU or time ran out in the packing process
+    │   ├── LimitHitError          memory, CPU or time ran out in the packing process
+    │   └── StoreUnavailableError  the store of the prediction log cannot be used now
     ├── RequestError               a request that cannot be read
     │   ├── BodyError              bytes that are not an acceptable document
     │   ├── TooLargeError          over a limit
@@ -20,9 +21,11 @@ How it is shown (an HTTP status, an exit code) is decided where it is shown.
     │   ├── SlowError              a request that did not arrive in time
     │   ├── UnauthorizedError      without an API key that is known here
     │   ├── ForbiddenError         with an API key that does not allow it
+    │   ├── NotOfferedError        for what this server has not been told to do
     │   └── RateLimitedError       more requests than its API key may send
     ├── BusyError                  a request that could be answered, but not now
     │   ├── OverloadedError        there are more requests than can be answered in time
+    │   ├── SpoolFullError         its prediction could not be kept, and has to be
     │   ├── LeavingError           the server is about to stop
     │   └── DeadlineError          the time that it was given has passed
     ├── RowsError                  a readable document whose rows break the schema
@@ -33,6 +36,7 @@ How it is shown (an HTTP status, an exit code) is decided where it is shown.
     │   ├── NotFiniteError         the model answered NaN or infinity
     │   └── ModelFailedError       the model broke on rows that fit its schema
     ├── DataError                  a data file that cannot be used
+    │   └── DataRefusedError       rows that the store of the prediction log can never take
     ├── CompileError               a model that is not compiled to a plan, and why
     ├── ArtifactError              a file that training left behind and that cannot be used
     │   ├── UntrustedError         it would run code that nobody has vouched for
@@ -54,6 +58,7 @@ __all__ = [
     "BusyError",
     "CompileError",
     "DataError",
+    "DataRefusedError",
     "DeadlineError",
     "EnvironmentFault",
     "ExpectationError",
@@ -69,6 +74,7 @@ __all__ = [
     "ModelNotReadyError",
     "NotAcceptableError",
     "NotFiniteError",
+    "NotOfferedError",
     "OverloadedError",
     "PilotboatError",
     "RateLimitedError",
@@ -77,6 +83,8 @@ __all__ = [
     "RowsError",
     "SettingsError",
     "SlowError",
+    "SpoolFullError",
+    "StoreUnavailableError",
     "TargetTooLongError",
     "TooLargeError",
     "UnauthorizedError",
@@ -156,6 +164,10 @@ class LimitHitError(EnvironmentFault):
     default_code = "limit-hit"
 
 
+class StoreUnavailableError(EnvironmentFault):
+    default_code = "store-unavailable"
+
+
 class RequestError(PilotboatError):
     default_code = "bad-request"
 
@@ -200,6 +212,10 @@ class ForbiddenError(RequestError):
     default_code = "forbidden"
 
 
+class NotOfferedError(RequestError):
+    default_code = "not-offered"
+
+
 class RateLimitedError(RequestError):
     default_code = "rate-limited"
 
@@ -210,6 +226,10 @@ class BusyError(PilotboatError):
 
 class OverloadedError(BusyError):
     default_code = "overloaded"
+
+
+class SpoolFullError(BusyError):
+    default_code = "prediction-log-full"
 
 
 class LeavingError(BusyError):
@@ -267,6 +287,10 @@ class ModelFailedError(ModelError):
 
 class DataError(PilotboatError):
     default_code = "bad-data"
+
+
+class DataRefusedError(DataError):
+    default_code = "data-refused"
 
 
 class CompileError(PilotboatError):

@@ -16,6 +16,7 @@ from gunicorn.glogging import Logger
 from pilotboat import scratch
 from pilotboat.operations import directory
 from pilotboat.operations.seat import Seat
+from pilotboat.remembering import Shipping
 from pilotboat.runtime.repository import Repository
 from pilotboat.serve import FORMAT, build
 from pilotboat.settings import Settings, renewed
@@ -100,7 +101,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # its package has no 
     def run(self) -> None:
         gc.freeze()  # a look of the collector at what is shared would make a copy of it in each worker
         with directory.made(self.settings.port, _place(self.settings)) as made:
-            Supervisor(self, made).run()
+            shipping = Shipping(self.settings) if self.settings.remembers else None
+            Supervisor(self, made, shipping).run()
 
 
 def _place(settings: Settings) -> Path:

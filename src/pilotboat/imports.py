@@ -14,6 +14,11 @@ EXTRAS = {
     "pandas": "sklearn",
     "onnxruntime": "onnx",
     "opentelemetry": "otel",
+    "pyarrow": "parquet",
+    "redis": "redis",
+    "sqlalchemy": "store",
+    "alembic": "store",
+    "psycopg": "store",
 }
 """Top-level package -> the extra that installs it."""
 

@@ -8,11 +8,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
-from ipaddress import ip_address
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,9 @@ import uvicorn
 from uvicorn.supervisors.basereload import BaseReload
 
 import pilotboat
-from pilotboat import scratch
 from pilotboat import settings as settings_module
 from pilotboat.bundle.manifest import MANIFEST
-from pilotboat.errors import EnvironmentFault
+from pilotboat.http import feedback
 from pilotboat.http.admission import Admission, Room
 from pilotboat.http.app import create_app
 from pilotboat.http.body import Limits
@@ -39,24 +37,20 @@ from pilotboat.operations.meter import Meter
 from pilotboat.operations.metrics import Metrics
 from pilotboat.operations.ring import parse
 from pilotboat.operations.seat import Seat
+from pilotboat.preflight import is_loopback, is_traced
 from pilotboat.protocol import Connection, Server
+from pilotboat.remembering import Remembering, Shipping
 from pilotboat.rows import Reader as RowReader
 from pilotboat.runtime.batcher import Bounds, Place, stacked
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.pace import measure
-from pilotboat.runtime.repository import Live, Repository, bundles
+from pilotboat.runtime.repository import Live, Repository
 from pilotboat.settings import Settings
+from pilotboat.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
 TRACING = "pilotboat.operations.tracing:Tracing"
-TRACING_CHECK = "pilotboat.operations.tracing:check"
-TRACED = (
-    "OTEL_TRACES_EXPORTER",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-)
-"""Any of these asks for traces."""
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """A line of the server's own log."""
 UVICORN: dict[str, Any] = {
@@ -83,36 +77,33 @@ def build(
     seat: of this worker; None: it is the only one. told: hears what a start is at. opened: gets the
     repository once it has been opened.
     """
-    seat = Seat() if seat is None else seat
+    alone, seat = seat is None, seat or Seat()
     place = Place(ThreadPoolExecutor(max_workers=1, thread_name_prefix="model"))
     metrics, tracing = Metrics(seat, pilotboat.__version__), _tracing()
     journal = _journal(settings, metrics, tracing)
-    repository = _repository(settings, place, metrics)
+    memory = Remembering(settings) if settings.remembers else None
+    sharing = Sharing(settings)
+    repository = _repository(settings, place, metrics, sharing, memory)
+    shipping = Shipping(settings) if memory is not None and alone else None
 
-    def start() -> None:
-        repository.open(told)
-        _report(repository)
-        metrics.start()
-        opened(repository)
-
-    def stop() -> None:
-        place.executor.shutdown(wait=True)
-        metrics.stop()
-
+    local = is_loopback(settings.host)
     ring = parse(settings.api_keys.get_secret_value(), settings.rate_limit)
     door = create_app(
         repository,
         Limits(body=settings.max_body_bytes, rows=settings.max_rows),
         max_text=settings.max_text,
         unknown_fields=settings.unknown_fields,
-        on_start=start,
+        on_start=_start(repository, metrics, sharing, shipping, told, opened),
         page=_page(journal, metrics),
-        on_stop=stop,
+        on_stop=_stop(place, metrics, sharing, memory, shipping),
         keyed=bool(ring.keys),
+        keep=None if memory is None else memory.keep,
+        find=memory.find if memory is not None and (ring.keys or local) else None,
     )
-    keyed = Keys(door, ring, Meter(seat.meters), repository) if ring.keys else door
+    meter = Meter(seat.meters)
+    keyed = Keys(door, ring, meter, repository, sharing.quota(meter)) if ring.keys else door
     admission = _admission(settings, keyed, door, repository)
-    _watch(metrics, repository, admission, place)
+    _watch(metrics, repository, admission, place, sharing, memory)
     app: App = admission
     quick: Quick = keyed.quick  # what is answered at once needs no room
     if settings.cors_origins:
@@ -122,6 +113,49 @@ def build(
     return Access(_uncut(app), journal, quick, repository.leave, traces=traces)
 
 
+def _start(
+    repository: Repository,
+    metrics: Metrics,
+    sharing: Sharing,
+    shipping: Shipping | None,
+    told: Callable[[str], None],
+    opened: Callable[[Repository], None],
+) -> Callable[[], None]:
+    """What happens before the first request is taken."""
+
+    def start() -> None:
+        repository.open(told)
+        _report(repository)
+        metrics.start()
+        sharing.start()
+        if shipping is not None:
+            shipping.start()
+        opened(repository)
+
+    return start
+
+
+def _stop(
+    place: Place,
+    metrics: Metrics,
+    sharing: Sharing,
+    memory: Remembering | None,
+    shipping: Shipping | None,
+) -> Callable[[], Awaitable[None]]:
+    """What happens after the last answer."""
+
+    async def stop() -> None:
+        place.executor.shutdown(wait=True)
+        await sharing.close()
+        if memory is not None:
+            memory.close()
+        metrics.stop()
+        if shipping is not None:  # last, so that it has everything
+            shipping.stop()
+
+    return stop
+
+
 def _journal(settings: Settings, metrics: Metrics, tracing: Any) -> Journal:
     """What takes the facts of requests, and hands them to who reads them."""
     lines = _lines(settings)
@@ -129,13 +163,24 @@ def _journal(settings: Settings, metrics: Metrics, tracing: Any) -> Journal:
     return Journal(readers, [one.close for one in (tracing, lines) if one is not None])
 
 
-def _repository(settings: Settings, place: Place, metrics: Metrics) -> Repository:
+def _repository(
+    settings: Settings,
+    place: Place,
+    metrics: Metrics,
+    sharing: Sharing,
+    memory: Remembering | None,
+) -> Repository:
     """The models, each with what surrounds it."""
     bounds = Bounds(settings.batch_rows, settings.batch_wait_ms / 1000, settings.queue_ms / 1000)
 
     def wrap(model: Model) -> Live:
         reader = RowReader(model.schema, settings.unknown_fields, settings.max_text)
-        return Live(model, reader, *stacked(model, measure(model), place, bounds, metrics.observe))
+        pace = measure(model)
+        predict, soon, backlog = stacked(model, pace, place, bounds, metrics.observe)
+        predict, soon = sharing.wrap(model, pace, predict, soon)
+        if memory is not None:
+            predict, soon = memory.wrap(model, predict, soon)
+        return Live(model, reader, predict, soon, backlog, remembers=memory is not None)
 
     return Repository(
         settings.repository,
@@ -157,7 +202,9 @@ def _admission(settings: Settings, app: App, door: Door, repository: Repository)
     return Admission(
         app,
         room,
-        route=lambda path: getattr(door.find(path), "route", None),
+        route=lambda path: (
+            path if path == feedback.PATH else getattr(door.find(path), "route", None)
+        ),
         is_leaving=lambda: repository.leaving,
     )
 
@@ -172,14 +219,7 @@ def _lines(settings: Settings) -> Lines | None:
 
 def _tracing() -> Any:
     """What makes spans of requests; None where no variable of OpenTelemetry asks for it."""
-    return resolve(TRACING)(pilotboat.__version__) if _is_traced(os.environ) else None
-
-
-def _is_traced(environ: Mapping[str, str]) -> bool:
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip()
-    return exporter != "none" and any(environ.get(name, "").strip() for name in TRACED)
+    return resolve(TRACING)(pilotboat.__version__) if is_traced(os.environ) else None
 
 
 def _page(journal: Journal, metrics: Metrics) -> Page:
@@ -192,7 +232,14 @@ def _page(journal: Journal, metrics: Metrics) -> Page:
     return page
 
 
-def _watch(metrics: Metrics, repository: Repository, admission: Admission, place: Place) -> None:
+def _watch(
+    metrics: Metrics,
+    repository: Repository,
+    admission: Admission,
+    place: Place,
+    sharing: Sharing,
+    memory: Remembering | None,
+) -> None:
     """Let the metrics read what there is to be read."""
     metrics.watch(
         ready=lambda: repository.is_ready,
@@ -204,7 +251,10 @@ def _watch(metrics: Metrics, repository: Repository, admission: Admission, place
         gauges={
             "pilotboat_requests_in_flight": lambda: admission.pending,
             "pilotboat_queue_rows": lambda: sum(one.rows for one in place.backlogs),
+            **sharing.gauges(),
         },
+        counted=lambda: sharing.counted() | ({} if memory is None else memory.counted()),
+        told=dict if memory is None else memory.told,
     )
 
 
@@ -252,56 +302,6 @@ def _report(repository: Repository) -> None:
 def configure_logging(level: str) -> None:
     """Log to standard error, a line an event."""
     logging.basicConfig(level=level.upper(), format=FORMAT, force=True)
-
-
-def check(settings: Settings, *, supervised: bool = False) -> None:
-    """Raise `EnvironmentFault` for what would stop the server, before it starts.
-
-    supervised: whether there are workers, which share files.
-    """
-    for _ in bundles(Path(settings.repository)):
-        break
-    if _is_traced(os.environ):
-        resolve(TRACING_CHECK)(os.environ)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise EnvironmentFault(
-                f"Cannot listen on {settings.host} port {settings.port}: "
-                f"{error.strerror or 'unknown address'}.",
-                code="port-unavailable",
-                hint="Choose another with --port, or stop what holds it.",
-            ) from error
-    if supervised:
-        workers = 1 if settings.workers == "auto" else settings.workers
-        scratch.choose(workers, scratch.places())
-    _check_keys(settings)
-
-
-def _check_keys(settings: Settings) -> None:
-    """Warn where everyone who reaches the server may ask it, or where a limit limits nothing."""
-    if parse(settings.api_keys.get_secret_value()).keys:
-        return
-    if not _is_loopback(settings.host):
-        logger.warning(
-            "everyone who reaches %s may ask: no API key is set (PILOTBOAT_API_KEYS_FILE)",
-            settings.host,
-        )
-    if settings.rate_limit:
-        logger.warning(
-            "PILOTBOAT_RATE_LIMIT limits nothing: it is that of API keys, and none is set"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def run(settings: Settings, *, reload: bool = False) -> None:

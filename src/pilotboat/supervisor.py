@@ -22,6 +22,7 @@ from gunicorn.errors import HaltServer
 from pilotboat.operations.directory import Directory
 from pilotboat.operations.seat import READY, RESTARTS, WORKERS, Seat, shared
 from pilotboat.protocol.listening import shut
+from pilotboat.remembering import Shipping
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,9 @@ class Supervisor(Arbiter):  # type: ignore[misc]  # its package has no types
     # gunicorn halts for these exit codes of a worker; here there are none of which one would.
     WORKER_BOOT_ERROR = APP_LOAD_ERROR = -1
 
-    def __init__(self, app: Any, directory: Directory) -> None:
+    def __init__(self, app: Any, directory: Directory, shipping: Shipping | None = None) -> None:
         self.directory = directory
+        self.shipping = shipping
         self.numbers = shared()
         self.known: set[tuple[str, str]] | None = None  # what the last worker could not serve
         self.roll: Roll | None = None
@@ -118,12 +120,16 @@ class Supervisor(Arbiter):  # type: ignore[misc]  # its package has no types
         for listener in self.LISTENERS:
             shut(listener.fileno())
         super().stop(graceful)
+        if self.shipping is not None:  # last, so that it has everything
+            self.shipping.stop()
 
     def manage_workers(self) -> None:
         """Hear how starts go, take the next step of a roll, and keep as many workers as there should be.
 
         In place of gunicorn's, which counts workers that are leaving, and would wait for them.
         """
+        if self.shipping is not None:
+            self.shipping.look()
         for pid, worker in list(self.WORKERS.items()):
             for news in worker.start.news():
                 self._heard(pid, worker.start, news)

@@ -24,12 +24,18 @@ NAME = re.compile(r"\b(?:pilotboat|process)_[a-z_]+\b")
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", re.MULTILINE)
 
 
+def remembering(titanic: Path, state: Path) -> Server:
+    """A server with everything that is counted."""
+    return Server(titanic, PILOTBOAT_PREDICTION_LOG="true", PILOTBOAT_STATE=str(state))
+
+
 @pytest.fixture(scope="module")
-def page(server: Server) -> str:
+def page(titanic: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a server that has answered."""
-    assert server.client.post("/predict", json=RECORD).status_code == 200
-    assert server.client.post("/predict", json={}).status_code == 422
-    return server.client.get("/metrics").text
+    with remembering(titanic, tmp_path_factory.mktemp("state")) as server:
+        assert server.client.post("/predict", json=RECORD).status_code == 200
+        assert server.client.post("/predict", json={}).status_code == 422
+        return server.client.get("/metrics").text
 
 
 def families(page: str) -> dict[str, tuple[str, set[str]]]:
@@ -91,8 +97,8 @@ def test_the_dashboard_can_be_imported() -> None:
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
 @pytest.mark.timeout(300)
-def test_a_real_prometheus_answers_every_panel(titanic: Path) -> None:
-    with Server(titanic) as server, Prometheus(server.port) as prometheus:
+def test_a_real_prometheus_answers_every_panel(titanic: Path, tmp_path: Path) -> None:
+    with remembering(titanic, tmp_path) as server, Prometheus(server.port) as prometheus:
         time.sleep(2)
         asyncio.run(load(server.port, 6))
         assert wire.exchange(server.port, b"nonsense\r\n\r\n").status == 400

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pilotboat.compiler import specs
 from pilotboat.errors import CompileError
@@ -37,12 +36,6 @@ others.
 | model | family | compiled, or why not | rows compared | refused by both | labels wrong | largest difference | scikit-learn's own |
 | --- | --- | --- | ---: | ---: | ---: | --- | --- |
 """
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
 
 
 @dataclass(frozen=True)

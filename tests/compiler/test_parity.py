@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pilotboat.compiler.parity import prove
 from pilotboat.errors import CompileError
@@ -42,12 +41,6 @@ SEVERAL = "LogisticRegression: three classes"
 ONE_HOT = "OneHotEncoder: unknown, ignore"
 REFUSING = "OneHotEncoder: unknown, error"
 TEXT = "TfidfVectorizer"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
 
 
 @cache

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pilotboat.compiler import specs
 from pilotboat.compiler.spec import COMMON, Spec, check
@@ -26,12 +25,6 @@ from tests.compiler.models.changes import (
 )
 
 SPECS = specs()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
 
 
 def _kind(name: str) -> Any:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.engine import IMAGE, NAME, available, copy_of_project, run
+from tests.docker.engine import (
+    IMAGE,
+    NAME,
+    Production,
+    Stack,
+    available,
+    copy_of_project,
+    run,
+)
+from tests.factories import free_port
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +52,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     folder.chmod(0o755)
     return copy_of_project(folder)
+
+
+@pytest.fixture(scope="session")
+def production(image: str, models: Path, project: Path) -> Iterator[Production]:
+    """What `make up` starts from nothing; requests of a key are counted, so that Redis is asked."""
+    (project / ".env").write_text("PILOTBOAT_RATE_LIMIT=100000\n", encoding="utf-8")
+    http, https = free_port(), free_port()
+    with Stack(project, models, HTTP_PORT=str(http), HTTPS_PORT=str(https)) as stack:
+        done = stack.do("up")
+        assert done.returncode == 0, done.stderr
+        assert f"serving on https://localhost:{https}" in done.stdout
+        assert "docker/keys: an API key called first" in done.stdout
+        assert "-H @docker/keys/header " in done.stdout
+        yield Production(stack, http, https)

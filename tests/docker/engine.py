@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import time
 from collections.abc import Mapping
@@ -17,6 +18,10 @@ import httpx
 ROOT = Path(__file__).parents[2]
 NAME = f"pilotboat-test-{os.getpid()}"
 IMAGE = f"{NAME}:latest"
+IMAGES = {
+    "postgres": os.environ.get("POSTGRES_IMAGE", "postgres:17"),
+    "redis": os.environ.get("REDIS_IMAGE", "redis:8"),
+}
 ROW = {"class": "1st", "sex": "female", "age": "adult"}
 
 HARDENED = [
@@ -77,7 +82,7 @@ def available() -> bool:
 
 def copy_of_project(to: Path) -> Path:
     """What the scripts under docker/ need, in a folder that a test may change."""
-    ignore = shutil.ignore_patterns("__pycache__", "build", "certs", "keys", "lab")
+    ignore = shutil.ignore_patterns("__pycache__", "build", "certs", "keys", "lab", "secrets")
     for name in ("docker", "examples", "scripts", "src"):
         shutil.copytree(ROOT / name, to / name, ignore=ignore)
     for name in ("pyproject.toml", "poetry.lock", "README.md", "LICENSE"):
@@ -156,6 +161,17 @@ class Stack:
     def container(self, service: str) -> str:
         return f"{self.name}-{service}-1"
 
+    def sql(self, query: str) -> str:
+        """What the database says, as its superuser inside of the container."""
+        psql = ("psql", "--no-psqlrc", "--tuples-only", "--no-align", "pilotboat")
+        return docker("exec", self.container("postgres"), *psql, f"--command={query}")
+
+    def kept(self, request: str) -> tuple[int, int]:
+        """Rows in the database, and of how many requests. request: an id, with % for anything."""
+        counts = "SELECT count(*) || ' ' || count(DISTINCT request) FROM predictions"
+        rows, requests = self.sql(f"{counts} WHERE request LIKE '{request}'").split()
+        return int(rows), int(requests)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -164,4 +180,25 @@ class Stack:
     ) -> None:
         down = ("down", "--volumes", "--remove-orphans", "--timeout=10")
         run("docker", "compose", "--project-name", self.name, *down)
-        run("docker", "volume", "rm", "--force", f"{self.name}-dev-state")
+        kept = (f"{self.name}-dev-state", f"{self.name}-dev-postgres")
+        run("docker", "volume", "rm", "--force", *kept)
+
+
+class Production:
+    """The stack as `make up` starts it, and a client that trusts its certificate."""
+
+    def __init__(self, stack: Stack, http: int, https: int) -> None:
+        self.stack, self.http, self.https = stack, http, https
+        certificate = stack.project / "docker" / "certs" / "server.crt"
+        self.context = ssl.create_default_context(cafile=str(certificate))
+        name, _, key = (stack.project / "docker" / "keys" / "header").read_text().partition(": ")
+        self.key = {name: key.strip()}
+
+    def client(self, **headers: str) -> httpx.Client:
+        """A client that shows the key which `make up` made, unless it is given other headers."""
+        return httpx.Client(
+            base_url=f"https://localhost:{self.https}",
+            verify=self.context,
+            timeout=30,
+            headers=headers or self.key,
+        )

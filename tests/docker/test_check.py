@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.docker.engine import HARDENED, ROOT, Container, copy_of_project, docker, run
+from tests.docker.engine import HARDENED, IMAGES, ROOT, Container, copy_of_project, docker, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -103,7 +104,18 @@ def test_careless_dockerfile_fails(image: str, models: Path, tmp_path: Path) -> 
     assert code == 3
 
 
+def test_careless_container_of_another_s_fails(engine: None) -> None:
+    with Container("--publish=0.0.0.0::6379", IMAGES["redis"], name="careless") as redis:
+        done = run("sh", "docker/check.sh", redis.name)
+    rows = dict(re.findall(r"^(\w\d+) +(pass|FAIL) ", done.stdout, re.MULTILINE))
+    assert set(rows) == {row for row in ROWS if row.startswith("R") and row != "R20"}
+    red = {row for row, result in rows.items() if result == "FAIL"}
+    assert red >= {"R2", "R4", "R8", "R9", "R10", "R11", "R12", "R13", "R15", "R18", "R19", "R21"}
+    assert done.returncode == len(red)
+
+
 def test_nothing_to_look_into_is_no_pass(image: str) -> None:
     assert run("sh", "docker/check.sh", image, "no-such-container").returncode == 125
     assert run("sh", "docker/check.sh", "no-such-image", "no-such-container").returncode == 125
+    assert run("sh", "docker/check.sh", "no-such-container").returncode == 125
     assert run("sh", ROOT / "docker" / "check.sh").returncode == 125

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -133,7 +134,43 @@ def test_a_copy_of_the_example_changes_no_default_of_compose() -> None:
     assert [name for name, value in defaults if written.get(name, value) != value] == []
 
 
-@pytest.mark.parametrize("path", sorted(DOCKER.glob("*.sh")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(DOCKER.rglob("*.sh")), ids=lambda path: path.name)
 def test_script_is_plain_shell(path: Path) -> None:
     assert run("sh", "-n", path).returncode == 0
     assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+def secrets(folder: Path) -> dict[str, str]:
+    """What docker/secrets.sh leaves in a folder; it must not fail."""
+    done = run("sh", DOCKER / "secrets.sh", folder)
+    assert done.returncode == 0, done.stderr
+    return {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir()}
+
+
+def test_passwords_are_made_once_for_those_who_need_them(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    made = secrets(folder)
+    one, other = made["postgres_password"], made["redis_password"]
+    assert re.fullmatch("[0-9a-f]{48}", one)
+    assert re.fullmatch("[0-9a-f]{48}", other)
+    assert one != other
+    assert made == {
+        "postgres_password": one,
+        "redis_password": other,
+        "database_url": f"postgresql://pilotboat:{one}@postgres:5432/pilotboat",
+        "redis_url": f"redis://default:{other}@redis:6379/0",
+    }
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
+    assert secrets(folder) == made
+
+
+def test_a_password_of_one_s_own_stands_encoded_in_its_address(tmp_path: Path) -> None:
+    own = 'it\'s 100 % \\ "$HOME" ü@:/?#'
+    (tmp_path / "postgres_password").write_text(f"{own}\r\n", encoding="utf-8")
+    (tmp_path / "redis_url").write_text("redis://elsewhere", encoding="utf-8")
+    made = secrets(tmp_path)
+    url = urlsplit(made["database_url"])
+    assert unquote(url.password or "") == own
+    assert (url.hostname, url.path) == ("postgres", "/pilotboat")
+    assert made["redis_url"] == "redis://elsewhere"

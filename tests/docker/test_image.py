@@ -38,7 +38,7 @@ main()
 
 
 def test_size(image: str) -> None:
-    assert int(docker("image", "inspect", "--format={{.Size}}", image)) <= 350e6
+    assert int(docker("image", "inspect", "--format={{.Size}}", image)) <= 365e6
 
 
 def test_inspection_finds_nothing_against_it(image: str) -> None:

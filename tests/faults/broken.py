@@ -13,19 +13,28 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import pilotboat.gunicorn
-from pilotboat.errors import PilotboatError
+from pilotboat import remembering
+from pilotboat.errors import PilotboatError, StoreUnavailableError
 from pilotboat.http import body
 from pilotboat.http.admission import Admission
-from pilotboat.operations import metrics
+from pilotboat.operations import metrics, segments, shipper
+from pilotboat.operations.backoff import Complaints
 from pilotboat.operations.seat import Seat
+from pilotboat.operations.shipper import Shipper
+from pilotboat.operations.spool import Spool
+from pilotboat.operations.store import payload
+from pilotboat.operations.store.deadline import Deadline
+from pilotboat.operations.store.store import Store
 from pilotboat.protocol import Server, limits
 from pilotboat.runtime import backlog, batcher, repository
 from pilotboat.supervisor import Supervisor
@@ -217,6 +226,121 @@ def told_server() -> None:
     Worker.CONFIG_KWARGS["server_header"] = True
 
 
+def forgotten_batches() -> None:
+    """What the store did not take is forgotten."""
+    put = Shipper._put
+
+    def once(self: Shipper, store: Any, records: list[Any]) -> None:
+        try:
+            put(self, store, records)
+        except StoreUnavailableError:
+            self._lost(StoreUnavailableError("It was there a moment ago."))
+
+    change(Shipper, "_put", once)
+
+
+def forgotten_events() -> None:
+    """What is sent twice is stored twice."""
+    read: Any = payload.read
+    change(payload, "read", lambda records: read([replace(r, event=uuid4()) for r in records]))
+
+
+def stale_connection() -> None:
+    """A connection that broke is used again."""
+    change(Store, "close", lambda _self: None)
+    change(Shipper, "_close", lambda _self: None)
+
+
+def endless_tries() -> None:
+    """A database that does not answer is waited for."""
+    change(Deadline, "watch", lambda *_: None)
+
+
+def complaint_a_try() -> None:
+    """Each try that fails is worth a line."""
+    change(Complaints, "due", lambda *_: True)
+
+
+def parked_batches() -> None:
+    """One row that is refused takes its batch with it."""
+    change(shipper, "_smaller", lambda records, _: [[one] for one in records[:1]])
+
+
+def removed_too_early() -> None:
+    """A segment goes when it is read, not when it is stored."""
+    put = Shipper._put
+
+    def early(self: Shipper, store: Any, records: list[Any]) -> None:
+        for tail in self.tails.values():
+            if tail.is_dry:
+                tail.path.unlink()
+        put(self, store, records)
+
+    change(Shipper, "_put", early)
+
+
+def kept_too_late() -> None:
+    """A record is written when the next one comes."""
+    append = Spool.append
+    late: list[Any] = []
+
+    def later(self: Spool, kind: int, rows: int, *more: Any) -> None:
+        self.rows += rows
+        if late:
+            before = self.rows
+            append(self, *late.pop())
+            self.rows = before
+        late.append((kind, rows, *more))
+
+    change(Spool, "append", later)
+
+
+def held_by_nobody() -> None:
+    """Whether a segment is being written is not asked."""
+    change(segments, "hold", lambda _descriptor: True)
+
+
+def broken_by_disk() -> None:
+    """Who answers hears of a disk that is full."""
+
+    def raising(self: Spool, need: int) -> Any:
+        made = begun(self, need)
+        if made is None:
+            raise OSError(28, "No space left on device")
+        return made
+
+    begun = Spool._begun
+    change(Spool, "_begun", raising)
+
+
+def uncounted_drops() -> None:
+    """What is not kept is nobody's business."""
+    refuse = Spool._refuse
+
+    def silent(self: Spool, rows: int, *, must: bool) -> None:
+        refuse(self, rows, must=must)
+        self.dropped.clear()
+
+    change(Spool, "_refuse", silent)
+    change(segments, "rows", lambda *_: 0)
+
+
+def unbounded_spool() -> None:
+    """A spool takes what the disk has."""
+    change(Spool, "_has_room", lambda *_: True)
+
+
+def slow_store() -> None:
+    """A store that takes ten milliseconds for a row."""
+    put = Shipper._put
+
+    def slow(self: Shipper, store: Any, records: list[Any]) -> None:
+        time.sleep(0.01 * len(records))
+        put(self, store, records)
+
+    change(Shipper, "_put", slow)
+
+
 DEFECTS: dict[str, Callable[[], None]] = {
     made.__name__.replace("_", "-"): made
     for made in (
@@ -239,13 +363,31 @@ DEFECTS: dict[str, Callable[[], None]] = {
         open_by_name,
         slow_models_on_the_loop,
         told_server,
+        forgotten_batches,
+        forgotten_events,
+        stale_connection,
+        endless_tries,
+        complaint_a_try,
+        parked_batches,
+        removed_too_early,
+        kept_too_late,
+        held_by_nobody,
+        broken_by_disk,
+        uncounted_drops,
+        unbounded_spool,
+        slow_store,
     )
 }
 
 
 def main() -> None:
     """Build the defect in, and be `pilotboat` with the arguments that follow."""
-    DEFECTS[sys.argv[1]]()
+    from tests.faults.misled import MISLED  # noqa: PLC0415 - it changes things as it is done here
+
+    (DEFECTS | MISLED)[sys.argv[1]]()
+    # What the server starts has the defect too.
+    myself = [sys.executable, "-m", "tests.faults.broken", sys.argv[1]]
+    change(remembering, "COMMAND", [*myself, *remembering.COMMAND[3:]])
     sys.argv[:] = ["pilotboat", *sys.argv[2:]]
     from pilotboat.cli.main import main as pilotboat_main  # noqa: PLC0415 - after the change
 

@@ -39,6 +39,7 @@ class Served(Server):
             "PILOTBOAT_MODEL": "titanic",
             "PILOTBOAT_LOG_LEVEL": "warning",
             "PILOTBOAT_STATE": str(fleet.path / ".state"),
+            "PILOTBOAT_CACHE_BYTES": "0",  # a slow model is to be slow
             **env,
         }
         super().__init__(fleet.path, "--workers", str(workers), *trusted, *options, **env)

@@ -119,10 +119,12 @@ def columns() -> Fitted:
 
 
 def pandas_columns() -> Fitted:
+    # Where pyarrow is installed, pandas 3 keeps texts in its arrays, whose pickles are not vouched for.
+    storage = "mode.string_storage"
+    with pd.option_context(storage, "python"):
+        names, gaps = pd.Index([*FRAME.columns[2:]]), pd.Index(["fare", "age"])
     split = make_column_transformer(
-        (OrdinalEncoder(), FRAME.columns[2:]),
-        (KNNImputer(), pd.Index(["fare", "age"])),
-        verbose_feature_names_out=False,
+        (OrdinalEncoder(), names), (KNNImputer(), gaps), verbose_feature_names_out=False
     )
     model = make_pipeline(split, ensemble.RandomForestClassifier(3, random_state=0))
     return model.set_output(transform="pandas").fit(FRAME, WORDS), FRAME

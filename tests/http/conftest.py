@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pilotboat.operations.ring import fresh, line
@@ -57,14 +59,33 @@ SCOPES = {
 
 @pytest.fixture(scope="session")
 def locked(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
-    """A server of three models that wants an API key; that called slow may ask once in 1,000 s."""
+    """A server of three models that wants an API key and keeps predictions.
+
+    The key called slow may ask once in 1,000 s.
+    """
     file = tmp_path_factory.mktemp("keys") / "keys"
     keys = {name: fresh(name) for name in SCOPES}
     rates = {"slow": 0.001}
     lines = [line(key, SCOPES[name], rates.get(name)) for name, key in keys.items()]
     file.write_text("\n".join(["# revoked keys have no line", *lines]) + "\n")
     file.chmod(0o600)
-    made = Locked(models, PILOTBOAT_API_KEYS_FILE=str(file), PILOTBOAT_MODEL="titanic")
+    made = Locked(
+        models,
+        PILOTBOAT_API_KEYS_FILE=str(file),
+        PILOTBOAT_MODEL="titanic",
+        PILOTBOAT_PREDICTION_LOG="true",
+        PILOTBOAT_STATE=str(tmp_path_factory.mktemp("state")),
+    )
     made.keys, made.revoked = keys, fresh("revoked")
     with made:
+        wait_for_store(made, {"x-api-key": keys["admin"]})
         yield made
+
+
+def wait_for_store(server: Server, headers: dict[str, str] | None = None) -> None:
+    """Until the database of a server that keeps predictions is there."""
+    for _ in range(300):
+        if server.client.get("/v1/predictions", headers=headers).status_code == httpx.codes.OK:
+            return
+        time.sleep(0.1)
+    raise AssertionError(server.logged())

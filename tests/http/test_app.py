@@ -18,6 +18,8 @@ ROUTES = {
     ("/v1/models/{model}:predict", "POST"),
     ("/v1/models/{model}/versions/{version}", "GET"),
     ("/v1/models/{model}/versions/{version}:predict", "POST"),
+    ("/v1/feedback", "POST"),
+    ("/v1/predictions", "GET"),
     ("/livez", "GET"),
     ("/metrics", "GET"),
     ("/readyz", "GET"),
@@ -51,6 +53,10 @@ def test_the_root_shows_people_a_page(models: Path) -> None:
 
 def test_the_repository_is_opened_first_and_all_is_closed_last(tmp_path: Path) -> None:
     seen: list[str] = []
+
+    async def stop() -> None:
+        seen.append("stop")
+
     repository = Repository(tmp_path, wrap=lambda _model: pytest.fail("there is no model"))
     door = create_app(
         repository,
@@ -58,7 +64,7 @@ def test_the_repository_is_opened_first_and_all_is_closed_last(tmp_path: Path) -
         max_text=1,
         page=lambda _accept: (b"", ""),
         on_start=lambda: seen.append("start"),
-        on_stop=lambda: seen.append("stop"),
+        on_stop=stop,
     )
     assert seen == []
 

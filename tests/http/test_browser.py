@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from sklearn.preprocessing import OneHotEncoder
 import pilotboat
 from pilotboat.operations.ring import fresh, line
 from tests.factories import Server
+from tests.http.conftest import wait_for_store
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
@@ -114,12 +117,15 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture(scope="module")
 def harbour(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server of four models, one of them with hostile names."""
+    """A real server of four models, one of them with hostile names, that keeps predictions."""
+    pytest.importorskip("sqlalchemy", reason="needs the extra 'store'")
+    state = str(tmp_path_factory.mktemp("state"))
     repository = tmp_path_factory.mktemp("harbour")
     for name in ("titanic", "house", "reviews"):
         (repository / name).symlink_to(models / name)
     pack_hostile(repository)
-    with Server(repository) as running:
+    with Server(repository, PILOTBOAT_PREDICTION_LOG="true", PILOTBOAT_STATE=state) as running:
+        wait_for_store(running)
         yield running
 
 
@@ -251,6 +257,8 @@ def test_it_fits_a_telephone(browser: Browser, harbour: Server, scheme: Any) -> 
     seen = Watched(context.new_page(), harbour.url)
     for name in ("hostile", "titanic"):
         page = seen.model(name)
+        page.get_by_role("button", name="Predict").click()
+        expect(page.locator(".verdict")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
     seen.clean()
     context.close()
@@ -329,6 +337,79 @@ def test_a_model_that_did_not_load(context: BrowserContext, fleet: Server) -> No
     expect(page.locator("#state pre")).to_contain_text("--name broken")
     expect(page.locator("#notice")).to_contain_text("broken")
     seen.clean(refused=2)
+
+
+def test_it_is_said_with_a_click_what_was_right(context: BrowserContext, harbour: Server) -> None:
+    seen = Watched(context.new_page(), harbour.url)
+    page = seen.model("titanic")
+    expect(page.locator(".verdict")).to_have_count(0)
+    page.get_by_role("button", name="Predict").click()
+    choices = page.get_by_role("group", name="Was it right?").get_by_role("button")
+    expect(choices).to_have_text(["no", "yes"])
+    noted = page.locator(".verdict [role=status]")
+    for label in ("no", "yes"):
+        choices.get_by_text(label).click()
+        expect(noted).to_have_text(f"Noted: it was {label}.")
+        expect(page.locator(".verdict [aria-pressed=true]")).to_have_text([label])
+    known = page.locator("#answer .id").inner_text()
+    expected = {"id": known, "model": "titanic"}
+    assert [json.loads(one) for one in seen.sent[1:]] == [
+        expected | {"actual": "no"},
+        expected | {"actual": "yes"},
+    ]
+    for _ in range(300):
+        found = harbour.client.get("/v1/predictions", params={"id": known}).json()["predictions"]
+        if found and found[0]["actual"] == "yes":
+            break
+        time.sleep(0.1)
+    assert found[0]["actual"] == "yes"
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator(".verdict")).to_have_count(0)
+    seen.clean()
+
+
+def test_what_was_right_has_the_type_of_the_model(context: BrowserContext, harbour: Server) -> None:
+    seen = Watched(context.new_page(), harbour.url)
+    page = seen.model("house")
+    page.get_by_role("button", name="Predict").click()
+    note = page.get_by_role("button", name="Note it")
+    note.click()
+    noted = page.locator(".verdict [role=status]")
+    expect(noted).to_have_text("Type a number.")
+    page.get_by_label("What it really was").fill("250.5")
+    page.get_by_label("What it really was").press("Enter")
+    expect(noted).to_have_text("Noted: it was 250.5.")
+    page.get_by_role("link", name="reviews").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("reviews")
+    expect(page.locator(".verdict")).to_have_count(0)
+    page.get_by_role("button", name="Predict").click()
+    page.get_by_role("group", name="Was it right?").get_by_role("button", name="1").click()
+    expect(noted).to_have_text("Noted: it was 1.")
+    actual = [json.loads(one).get("actual") for one in seen.sent]
+    assert actual == [None, 250.5, None, 1]
+    seen.clean()
+
+
+def test_what_was_not_noted_is_said(context: BrowserContext, harbour: Server) -> None:
+    seen = Watched(context.new_page(), harbour.url)
+    page = seen.model("titanic")
+    page.get_by_role("button", name="Predict").click()
+    full = json.dumps({"title": "Full", "detail": "There is no room."})
+    page.route("**/v1/feedback", lambda route: route.fulfill(status=503, body=full))
+    page.get_by_role("group", name="Was it right?").get_by_role("button", name="no").click()
+    noted = page.locator(".verdict [role=status]")
+    expect(noted).to_have_text("It was not noted: There is no room.")
+    expect(page.locator(".verdict [aria-pressed=true]")).to_have_count(0)
+    seen.clean(refused=1)
+
+
+def test_a_server_that_keeps_nothing_asks_nothing(context: BrowserContext, fleet: Server) -> None:
+    seen = Watched(context.new_page(), fleet.url)
+    page = seen.model("titanic")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer strong")).to_be_visible()
+    expect(page.locator(".verdict")).to_have_count(0)
+    seen.clean(refused=1)  # one of its models is not ready
 
 
 @pytest.fixture(scope="module")

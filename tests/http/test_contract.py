@@ -10,26 +10,36 @@ from pathlib import Path
 import pytest
 
 from tests.factories import Server
+from tests.http.conftest import wait_for_store
 
 # Three things that are refused here and that Schemathesis would not expect: too many rows (413), a
 # fault of the rows (422), a model that is not there (404). Every check stays on.
 CONFIG = """
 [checks]
 negative_data_rejection.expected-statuses = [400, 404, 413, 422]
+
+# A cursor is what the page before says, and no schema tells it from other text.
+[[operations]]
+include-path = "/v1/predictions"
+[operations.checks]
+positive_data_acceptance.expected-statuses = [200, 422]
 """
 SMALL = {"PILOTBOAT_MAX_ROWS": "3", "PILOTBOAT_MAX_TEXT": "20", "PILOTBOAT_MODEL": "titanic"}
 """Limits that generated documents reach soon."""
 
 
-PARTS = {"versions": "--include-path-regex", "the rest": "--exclude-path-regex"}
+SOME = "/versions/|/feedback|/predictions"
+PARTS = {"some": "--include-path-regex", "the rest": "--exclude-path-regex"}
 """Two runs at once, for two processors: each operation is in one of them."""
 
 
 @pytest.mark.timeout(300)
 def test_the_server_keeps_its_openapi_document(models: Path, tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
-    with Server(models, **SMALL) as server:
-        runs = [started(server, tmp_path, option, "/versions/") for option in PARTS.values()]
+    keeps = {"PILOTBOAT_PREDICTION_LOG": "true", "PILOTBOAT_STATE": str(tmp_path / "state")}
+    with Server(models, **SMALL, **keeps) as server:
+        wait_for_store(server)
+        runs = [started(server, tmp_path, option, SOME) for option in PARTS.values()]
         said = [run.communicate()[0] for run in runs]
         for run, output in zip(runs, said, strict=True):
             assert run.returncode == 0, output[-20_000:]

@@ -23,15 +23,20 @@ from pilotboat.http.keys import (
     needed_at,
 )
 from pilotboat.operations.meter import Meter
+from pilotboat.operations.quota import Quota
 from pilotboat.operations.ring import fresh, line, parse
 from pilotboat.operations.seat import Seat
 from pilotboat.settings import read
 from tests.factories import RECORD, Server
 from tests.http.conftest import Locked
 from tests.http.wire import JSON, Reply, exchange, request, routes
+from tests.redis_server import Redis
 
 RAW = json.dumps(RECORD).encode()
 MANY = json.dumps({"instances": [RECORD]}).encode()
+OUTCOME = json.dumps({"id": "a", "model": "titanic", "actual": "yes"}).encode()
+BODIES = {"/predict": RAW, "/v1/feedback": OUTCOME}
+STATUSES = {"/v1/feedback": 202}
 LONG = "x" * 10_240
 UNSEEN = "api_key=pb_ci_5ecret"
 FILLED = {"{model}": "titanic", "{version}": "1", "{name}": "home.js"}
@@ -46,6 +51,8 @@ def who_may(method: str, path: str) -> set[str]:
     """The keys of `locked` that open a route, in a table of its own: what the documentation says."""
     if path == "/metrics":
         return {"metrics"}
+    if path == "/v1/predictions":
+        return {"admin"}
     if path in ("/v1/models", "/openapi.json"):
         return {"every", "titanic", "house", "metrics", "admin"}
     return {"every", "titanic"}
@@ -86,7 +93,7 @@ REFUSED = {
 
 
 def asked(locked: Locked, method: str, path: str, who: str) -> Reply:
-    body = b"" if method == "GET" else RAW if path == "/predict" else MANY
+    body = b"" if method == "GET" else BODIES.get(path, MANY)
     query = f"?{UNSEEN}" if who == "in the query" else ""
     headers = {**JSON, **CREDENTIALS[who](locked)}
     return exchange(locked.port, request(body, filled(path) + query, method, headers))
@@ -100,14 +107,15 @@ def test_only_the_right_key_opens_a_route(locked: Locked, method: str, path: str
         said = reply.body.decode()
         assert reply.status < 500
         assert "5ecret" not in said
+        may = who_may(method, path)
         if is_open(filled(path)):
             assert reply.status == 200, who
         elif who in REFUSED:
             assert (reply.status, reply.document["code"]) == REFUSED[who], who
             texts |= {reply.document["detail"]} if reply.status == 401 else set()
             assert (reply.status == 401) == ("www-authenticate" in reply.headers)
-        elif who in who_may(method, path) or (who == "both schemes" and path != "/metrics"):
-            assert reply.status == 200, (who, said)
+        elif who in may or (who == "both schemes" and "every" in may):
+            assert reply.status == STATUSES.get(path, 200), (who, said)
         else:
             assert (reply.status, reply.document["code"]) == (403, "forbidden"), who
             assert reply.document["scope"] in said
@@ -262,6 +270,73 @@ def test_what_is_handed_on_at_once_is_counted_where_it_arrives() -> None:
     assert keys.meter.take(keys.ring.keys[b"ci"]) == 0
 
 
+def test_what_is_counted_elsewhere_is_not_answered_at_once() -> None:
+    key, free = fresh("ci"), fresh("free")
+    ring = parse(f"{line(key, ['predict'], 1)}\n{line(free, ['predict'])}")
+    meter = Meter(Seat().meters)
+    keys = Keys(Door(), ring, meter, NOBODY, Quota(NOBODY, meter))  # type: ignore[arg-type]
+    for shown, is_taken in ((key, False), (free, True)):
+        settle = keys.quick("/predict", [(b"x-api-key", shown.encode())], b"", {}, lambda _: None)
+        assert (settle is not None) == is_taken
+    assert meter.take(ring.keys[b"ci"]) == 0, "it has not been counted yet"
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("rate", "said"), [(0.5, "2"), (0.2, "5")])
+def test_servers_share_a_limit_and_refuse_as_one_does(redis: Redis, rate: float, said: str) -> None:
+    key = fresh("ci")
+    keys = parse(line(key, ["predict"], rate))
+    shared = pytest.importorskip("pilotboat.operations.shared", reason="needs redis, the package")
+
+    async def asked() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        told: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+        links = [shared.Link(redis.url), shared.Link(redis.url)]
+        meters = [Meter(Seat().meters) for _ in links]
+        servers = [
+            Keys(Passing(), keys, meter, NOBODY, Quota(link, meter))  # type: ignore[arg-type]
+            for link, meter in zip(links, meters, strict=True)
+        ]
+        alone = Keys(Passing(), keys, Meter(Seat().meters), NOBODY)  # type: ignore[arg-type]
+        for link in links:
+            link.start()
+        while not all(link.is_up for link in links):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        for number in range(4):
+            told[0].append(await answered(servers[number % 2], key))
+            told[1].append(await answered(alone, key))
+        for link in links:
+            await link.close()
+        return told
+
+    together, alone = asyncio.run(asked())
+    assert [one["status"] for one in together] == [one["status"] for one in alone]
+    assert together[-1] == alone[-1]
+    assert together[-1]["status"] == 429
+    assert [one.get("retry-after") for one in together] == [None, said, said, said]
+
+
+class Passing(Door):
+    """The application behind the keys, which answers whatever comes by."""
+
+    async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def answered(keys: Keys, key: str) -> dict[str, Any]:
+    """The status and the headers of the answer to a request."""
+    told: dict[str, Any] = {}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            told["status"] = message["status"]
+            told.update((name.decode(), value.decode()) for name, value in message["headers"])
+
+    scope: Any = {"type": "http", "path": "/v1/models", "headers": [(b"x-api-key", key.encode())]}
+    scope["state"] = {"id": "1", "facts": {}}
+    await keys(scope, NOBODY, send)
+    return told
+
+
 @pytest.mark.parametrize(
     "headers",
     [[], [(b"x-api-key", b"\xff" * 80)], [(b"x-api-key", b"a"), (b"authorization", b"Bearer b")]],
@@ -359,6 +434,10 @@ def test_a_credential_in_the_query_is_refused(query: bytes) -> None:
         ("/admin", "admin"),
         ("/admin/reload", "admin"),
         ("/v2/repository/index", "admin"),
+        ("/v1/predictions", "admin"),
+        ("/v1/predictions/x", "admin"),
+        ("/v1/feedback", "predict"),
+        ("/v1/feedbacks", None),
     ],
 )
 def test_a_path_needs_its_scope(path: str, scope: str | None) -> None:

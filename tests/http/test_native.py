@@ -12,8 +12,8 @@ from sklearn.linear_model import LinearRegression
 import pilotboat
 from pilotboat.bundle.archive import Bundle
 from pilotboat.bundle.manifest import Manifest
-from pilotboat.http.native import label_key, written
-from pilotboat.prediction import Prediction
+from pilotboat.http.native import written
+from pilotboat.prediction import Prediction, label_key
 from pilotboat.runtime.model import Model
 from pilotboat.schema import Field, Schema
 from tests.factories import RECORD, Server

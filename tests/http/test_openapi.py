@@ -9,7 +9,7 @@ import pytest
 from jsonschema_rs import validator_for
 
 import pilotboat
-from pilotboat.http import openapi
+from pilotboat.http import openapi, shapes
 from pilotboat.rows import Reader
 from pilotboat.rows.cells import INT64
 from pilotboat.runtime.model import Model
@@ -29,8 +29,8 @@ def document(loaded: list[Model]) -> Any:
 
 def components(schema: Schema, *, closed: bool = True) -> Any:
     """The cells and answers of a schema that no model has to be trained for."""
-    cells = [openapi._cell(field, 10) for field in schema.inputs]
-    return openapi._record(schema, cells, closed=closed)
+    cells = [shapes.cell(field, 10) for field in schema.inputs]
+    return shapes.record(schema, cells, closed=closed)
 
 
 def asked(document: Any, name: str) -> Any:
@@ -180,7 +180,7 @@ def test_a_cell_is_described_as_it_is_checked(
 
 def test_what_is_known_of_training_describes_and_does_not_refuse() -> None:
     field = Field("x", "number", minimum=1.0, maximum=2.0, examples=(1.5,))
-    made = openapi._cell(field, 10)
+    made = shapes.cell(field, 10)
     assert made["examples"] == [1.5]
     assert made["description"] == "In training between 1 and 2"
     assert validator_for(made).is_valid(1000)
@@ -201,4 +201,4 @@ def test_unknown_fields_are_described_as_they_are_treated() -> None:
 
 
 def test_the_largest_number_is_that_of_float64() -> None:
-    assert np.finfo(np.float64).max == openapi.FLOAT64
+    assert np.finfo(np.float64).max == shapes.FLOAT64

@@ -83,7 +83,7 @@ def test_every_link_to_an_asset_names_its_digest_and_is_kept(path: str) -> None:
 
 def test_modules_import_each_other_by_digest() -> None:
     imported = re.findall(r'from "\./([^"]+)"', ask("/pages/home.js").text)
-    assert len(imported) == 4
+    assert len(imported) == 5
     for name in imported:
         assert "immutable" in ask(f"/pages/{name}").headers["cache-control"]
 

@@ -115,7 +115,7 @@ def routes() -> set[tuple[str, str]]:
         max_text=1,
         page=lambda _: (b"", ""),
         on_start=print,
-        on_stop=print,
+        on_stop=stopped,
     )
     app: Any = door.app
     hot = {
@@ -129,6 +129,10 @@ def routes() -> set[tuple[str, str]]:
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
     }
+
+
+async def stopped() -> None:
+    """Nothing has to end."""
 
 
 def never(_model: Model) -> Live:

@@ -69,6 +69,20 @@ def test_what_is_given_back_may_be_taken_again(clock: Clock) -> None:
     assert counting.take(key) > 0
 
 
+def test_what_others_have_let_through_counts_here_and_no_more_than_it_could(clock: Clock) -> None:
+    counting, key = Meter(Seat().meters), limited(4)
+    for _ in range(3):
+        counting.count(key)
+    assert [counting.take(key) for _ in range(2)] == [0, pytest.approx(0.25)]
+    for _ in range(100):
+        counting.count(key)
+    clock.now += 0.25
+    assert counting.take(key) == 0
+    slow = limited(0.1, 1)
+    counting.count(slow)
+    assert counting.take(slow) == pytest.approx(10)
+
+
 def test_each_key_has_a_meter_of_its_own() -> None:
     assert ring.MOST == METERS
     counting = Meter(Seat().meters)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pilotboat.errors import NotFiniteError
-from pilotboat.prediction import Call, Prediction, Single, Soon
+from pilotboat.prediction import Asked, Call, Prediction, Single, Soon
 from pilotboat.rows import Rows
 from pilotboat.runtime.batcher import Batcher, Bounds, Place, Turns, split, stacked, together
 from pilotboat.runtime.model import load
@@ -159,7 +159,7 @@ async def _singles(soon: Soon, rows: list[Any]) -> list[Single | None]:
     """The answers to rows that arrive in one turn of the event loop."""
     answers: list[Single | None] = []
     for cells in rows:
-        soon(cells, answers.append)
+        soon(cells, Asked(), answers.append)
     await asyncio.sleep(0.01)
     return answers
 
@@ -192,7 +192,7 @@ def test_a_poisoned_single_row_is_left_to_say_why() -> None:
 def test_settling_answers_at_once() -> None:
     async def settled() -> list[Single | None]:
         answers: list[Single | None] = []
-        turns(Doubling())([1.0], answers.append)()
+        turns(Doubling())([1.0], Asked(), answers.append)()
         return answers
 
     assert asyncio.run(settled()) == [(2.0, None)]

@@ -36,14 +36,18 @@ class Table(Protocol):
 
 def open_table(file: BinaryIO, schema: Schema) -> CsvTable | JsonTable:
     """The table in `file`, told by its first character. Raises `DataError` for an empty file."""
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="strict", newline="")
-    lines = _lines(text)
-    first = next(lines, None)
+    first, everything = begun(file)
+    return JsonTable(everything, schema) if first in "{[" else CsvTable(everything, schema)
+
+
+def begun(file: BinaryIO) -> tuple[str, Iterator[str]]:
+    """The first character of a file, and all its lines. Raises `DataError`, the lines do too."""
+    rest = _lines(io.TextIOWrapper(file, encoding="utf-8", errors="strict", newline=""))
+    first = next(rest, None)
     if first is None:
         raise DataError("The input is empty.", code="empty-batch")
     first = first.removeprefix(BOM)
-    everything = _again(first, lines)
-    return JsonTable(everything, schema) if first[:1] in "{[" else CsvTable(everything, schema)
+    return first[:1], _again(first, rest)
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:

@@ -23,9 +23,14 @@ COMMANDS = {
         "pilotboat.cli.reload:reload",
         "Replace a running server's workers, losing no request.",
     ),
+    "feedback": (
+        "pilotboat.cli.feedback:feedback",
+        "Tell a server what turned out to be right.",
+    ),
     "health": ("pilotboat.cli.health:health", "Ask a running server whether it is ready."),
     "doctor": ("pilotboat.cli.doctor:doctor", "Look for what would stop or slow a server here."),
     "key": ("pilotboat.cli.key:key", "Make an API key."),
+    "store": ("pilotboat.cli.store:store", "Look after the database of the prediction log."),
     "image": ("pilotboat.cli.image:image", "Look into a container image."),
 }
 """name -> (where it is, what it does)"""

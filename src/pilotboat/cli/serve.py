@@ -19,7 +19,7 @@ from pilotboat.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-CHECK, LOGGING = "pilotboat.serve:check", "pilotboat.serve:configure_logging"
+CHECK, LOGGING = "pilotboat.preflight:check", "pilotboat.serve:configure_logging"
 ONE, MANY = "pilotboat.serve:run", "pilotboat.gunicorn:run"
 """Imported when the memory has been found to suffice for it, and the threads are set."""
 
@@ -87,7 +87,7 @@ def _planned(made: Settings, *, supervised: bool) -> Sizing:
 
     Raises `EnvironmentFault` where the memory cannot hold so many workers.
     """
-    allowed, need = cgroup.allowed(), capacity.need(Path(made.repository))
+    allowed, need = cgroup.allowed(), capacity.need(Path(made.repository), remembers=made.remembers)
     planned = sizing.plan(
         allowed,
         need,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pilotboat import cgroup, scratch
-from pilotboat.doctor import bundles, environment, machine
+from pilotboat.doctor import bundles, environment, keeping, machine
 from pilotboat.doctor.environment import Ask
 from pilotboat.doctor.finding import Finding
 from pilotboat.runtime import capacity, sizing
@@ -24,7 +24,10 @@ def examine(
     settings: Settings, environ: Mapping[str, str], *, ask: Ask, deep: bool = False
 ) -> Groups:
     """What every check found, in groups. environ: before settings were read. deep: open the models."""
-    allowed, need = cgroup.allowed(), capacity.need(Path(settings.repository))
+    allowed, need = (
+        cgroup.allowed(),
+        capacity.need(Path(settings.repository), remembers=settings.remembers),
+    )
     supervised = settings.workers != 1 and os.name == "posix"
     planned = sizing.plan(
         allowed,
@@ -48,6 +51,7 @@ def examine(
             machine.temporary(scratch.temporary()),
             machine.state(Path(settings.state)),
         ],
+        **_memory(settings),
         "settings": [
             *environment.timeouts(settings),
             environment.keys(settings),
@@ -56,6 +60,19 @@ def examine(
             environment.port(settings, ask),
         ],
         "models": _models(settings, deep=deep),
+    }
+
+
+def _memory(settings: Settings) -> Groups:
+    """What the prediction log needs, where there is one."""
+    if not settings.remembers:
+        return {}
+    return {
+        "prediction log": [
+            keeping.spool(settings, Path(settings.state)),
+            keeping.library(),
+            keeping.store(settings),
+        ]
     }
 
 

@@ -53,6 +53,7 @@ def memory(allowed: Allowed, need: Need, workers: int, *, supervised: bool) -> l
     each = f"{workers} x ({_mib(need.worker)} + {_mib(need.models)} of models)"
     parts = [f"{_mib(SUPERVISOR)} for the supervisor"] if supervised else []
     parts += [each, *([f"{_mib(need.shared)} shared"] if need.shared else [])]
+    parts += [f"{_mib(need.beside)} for the shipper"] if need.beside else []
     says = f"{by}; needs about {_mib(needed)}: {' + '.join(parts)}"
     if allowed.limit is not None and needed > allowed.limit:
         return [fault("memory", says, "Allow more (docker run --memory 512m), or fewer workers.")]

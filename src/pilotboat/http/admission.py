@@ -98,7 +98,7 @@ class Admission:
         except TimeoutError:
             stage = scope["state"].get("stage", "receiving the body")
             raise DeadlineError(
-                f"The prediction was not there after {allowed:g} ms ({stage}).",
+                f"The answer was not there after {allowed:g} ms ({stage}).",
                 limit=allowed,
                 unit="milliseconds",
                 stage=stage,

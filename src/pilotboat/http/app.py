@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from starlette.routing import Match, Route
 
 import pilotboat
 from pilotboat.errors import PilotboatError
-from pilotboat.http import metrics, native, openapi, pages, probes, problems
+from pilotboat.http import feedback, history, metrics, native, openapi, pages, probes, problems
 from pilotboat.http.body import Limits
 from pilotboat.http.door import Door
 from pilotboat.http.keys import shown
@@ -32,19 +32,22 @@ def create_app(
     unknown_fields: str = "refuse",
     page: Page,
     on_start: Callable[[], None],
-    on_stop: Callable[[], None],
+    on_stop: Callable[[], Awaitable[None]],
     keyed: bool = False,
+    keep: feedback.Keep | None = None,
+    find: history.Find | None = None,
 ) -> Door:
     """The application over `repository`. on_start opens it, before the first request is taken.
 
-    page: of the metrics. keyed: whether requests need an API key.
+    page: of the metrics. keyed: whether requests need an API key. keep: keeps outcomes; None where
+    predictions are not kept. find: reads predictions; None where nobody may.
     """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         on_start()
         yield
-        on_stop()
+        await on_stop()
 
     def document(request: Request) -> dict[str, Any]:
         names = shown(request, repository.names)
@@ -59,17 +62,12 @@ def create_app(
             max_text=max_text,
             closed=unknown_fields == "refuse",
             keyed=keyed,
+            keeps=keep is not None,
+            reads=find is not None,
         )
 
     async def described(request: Request) -> Response:
         return Response(orjson.dumps(document(request)), media_type="application/json")
-
-    async def home(request: Request) -> Response:
-        if "text/html" in request.headers.get("accept", ""):
-            return await pages.home(request)
-        alive = native.answered({"status": "alive"})
-        alive.headers["vary"] = "Accept"
-        return alive
 
     app = FastAPI(
         lifespan=lifespan,
@@ -84,12 +82,27 @@ def create_app(
     app.router.routes[:] = [
         *native.routes(repository),
         *probes.routes(repository),
+        *feedback.routes(repository, limits, keep),
+        *history.routes(find, remembers=keep is not None, keyed=keyed),
         *metrics.routes(page),
         *pages.routes(),
         Route("/openapi.json", described, methods=["GET"]),
-        Route("/", home, methods=["GET"]),
+        Route("/", _home(keeps=keep is not None), methods=["GET"]),
     ]
     return Door(app, [native.finder(repository, limits)], lambda scope: _template(app, scope))
+
+
+def _home(*, keeps: bool) -> Callable[[Request], Awaitable[Response]]:
+    """What answers at /: the page for browsers, a word for programs."""
+
+    async def home(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return await pages.home(request, keeps=keeps)
+        alive = native.answered({"status": "alive"})
+        alive.headers["vary"] = "Accept"
+        return alive
+
+    return home
 
 
 def _template(app: FastAPI, scope: Scope) -> str | None:

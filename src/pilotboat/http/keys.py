@@ -20,6 +20,7 @@ from pilotboat.http import problems
 from pilotboat.http.door import Door
 from pilotboat.operations.access import Deliver, Facts, Headers, Receive, Reply, Scope, Send, Settle
 from pilotboat.operations.meter import Meter, whole_seconds
+from pilotboat.operations.quota import Quota
 from pilotboat.operations.ring import ADMIN, METRICS, PLAIN, PREDICT, Key, Ring
 from pilotboat.runtime.repository import Repository
 
@@ -27,8 +28,15 @@ PROBES = {"/livez", "/readyz", "/health", "/ping", "/v2/health/live", "/v2/healt
 OPEN = frozenset({"/", "/docs"} | PROBES)
 ASSETS = "/pages/"
 """What needs no key: probes, and the pages with what they load. They ask for a key themselves."""
-SPECIAL = (("/metrics", METRICS), ("/admin", ADMIN), ("/v2/repository", ADMIN))
+SPECIAL = (
+    ("/metrics", METRICS),
+    ("/admin", ADMIN),
+    ("/v1/predictions", ADMIN),
+    ("/v2/repository", ADMIN),
+)
 """Paths, with all below them, and the scope they need. nginx does not pass on any of them."""
+OF_ANY = frozenset({"/v1/feedback"})
+"""Paths for a key that may use any model at all; of which models it may speak is seen to there."""
 MODEL = re.compile(r"/v\d+/models/([^/:]+)")
 LONGEST = 1024
 """Bytes of a credential; a key has at most 132."""
@@ -39,15 +47,24 @@ IN_URL = frozenset({"key", "apikey", "xapikey", "token", "accesstoken", "auth", 
 class Keys:
     """Lets a request through to `door` when its key is known, opens the path and is within its rate.
 
-    meter: counts the requests of keys that have a rate.
+    meter: counts the requests of keys that have a rate. quota: counts them in its place, for several
+    servers; that takes waiting, so that such requests are not answered at once.
     """
 
-    def __init__(self, door: Door, ring: Ring, meter: Meter, repository: Repository) -> None:
+    def __init__(
+        self,
+        door: Door,
+        ring: Ring,
+        meter: Meter,
+        repository: Repository,
+        quota: Quota | None = None,
+    ) -> None:
         self.door = door
         self.find = door.find
         self.ring = ring
         self.meter = meter
         self.repository = repository
+        self.quota = quota
 
     def quick(
         self, path: str, headers: Headers, body: bytes, facts: Facts, deliver: Deliver
@@ -65,7 +82,7 @@ class Keys:
         facts["key"] = key.id
         if not key.rate:
             return self.door.quick(path, headers, body, facts, deliver)
-        if self.meter.take(key):
+        if self.quota is not None or self.meter.take(key):
             return None
         # What is handed on after all comes by again and is counted then.
         settle = self.door.quick(path, headers, body, facts, self._counted(key, deliver))
@@ -84,13 +101,13 @@ class Keys:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_open(scope["path"]):
             try:
-                scope["state"]["key"] = self._admitted(scope)
+                scope["state"]["key"] = await self._admitted(scope)
             except PilotboatError as error:
                 await problems.send(scope, send, error)
                 return
         await self.door(scope, receive, send)
 
-    def _admitted(self, scope: Scope) -> Key:
+    async def _admitted(self, scope: Scope) -> Key:
         """The key of a request that may go on; raises where it may not."""
         endpoint = self.find(scope["path"])
         facts = scope["state"]["facts"]
@@ -106,14 +123,15 @@ class Keys:
         facts["key"] = key.id
         predicts = None if endpoint is None else needed(self._model(endpoint.name))
         scope_needed = predicts or needed_at(scope["path"])
-        if scope_needed is not None and not key.opens(scope_needed):
+        if not (scope_needed is None or key.opens(scope_needed) or _is_of_any(key, scope["path"])):
             raise ForbiddenError(
                 f"This API key is not for that: it takes the scope {scope_needed}.",
                 scope=scope_needed,
             )
-        wait = self.meter.take(key) if key.rate else 0.0
-        if wait:
-            raise _too_often(key, wait)
+        if key.rate:
+            wait = self.meter.take(key) if self.quota is None else await self.quota.take(key)
+            if wait:
+                raise _too_often(key, wait)
         return key
 
     def _model(self, name: str | None) -> str | None:
@@ -191,7 +209,14 @@ def needed_at(path: str) -> str | None:
         if path == above or path.startswith(f"{above}/"):
             return scope
     named = MODEL.match(path)
-    return None if named is None else needed(named[1])
+    if named is None:
+        return PREDICT if path in OF_ANY else None
+    return needed(named[1])
+
+
+def _is_of_any(key: Key, path: str) -> bool:
+    """Whether a path is for keys of single models too, and the key is one."""
+    return path in OF_ANY and any(scope.startswith(f"{PREDICT}:") for scope in key.scopes)
 
 
 def shown(request: Request, names: Iterable[str]) -> list[str]:

@@ -23,11 +23,11 @@ from pilotboat.errors import (
     RowsError,
     TooLargeError,
 )
-from pilotboat.http import body, problems
+from pilotboat.http import asking, body, problems
 from pilotboat.http.door import Endpoint, Find
 from pilotboat.http.keys import shown
 from pilotboat.operations.access import Deliver, Facts, Headers, Receive, Scope, Send, Settle
-from pilotboat.prediction import Call, Prediction, Single
+from pilotboat.prediction import Call, Prediction, Single, label_key
 from pilotboat.rows import Place, Rows, nearest, pointer
 from pilotboat.rows.cells import describe
 from pilotboat.runtime.backlog import overloaded
@@ -36,6 +36,8 @@ from pilotboat.runtime.repository import Live, Repository
 from pilotboat.schema import Field, Value
 
 INSTANCES = "instances"
+MEMBERS = (INSTANCES, asking.REFERENCES)
+ALLOWED = "are: " + ", ".join(f'"{member}"' for member in MEMBERS)
 PREDICT = re.compile(r"/v1/models/([^:/]+|[^:]*[^:/])(?:/versions/([^:]*[^:/]))?:predict")
 NAMED, VERSIONED = "/v1/models/{model}", "/v1/models/{model}/versions/{version}"
 MANY = 500
@@ -113,6 +115,7 @@ class Predictor:
             document = body.decode(raw)
             single = self.name is None and not is_plural(document, live)
             cells = live.reader.row(document if single else _only_instance(document))
+            asked = asking.asked(headers, facts) if live.remembers else asking.NOBODY
         except Exception:  # noqa: BLE001 - it is raised anew where errors are answered
             return None
         if cells is None:
@@ -124,7 +127,10 @@ class Predictor:
 
         def done(answer: Single | None) -> None:
             if answer is None:
-                deliver(None)
+                if live.backlog is not None and live.backlog.is_full:
+                    self._refused(overloaded(), facts, deliver)
+                else:
+                    deliver(None)
                 return
             facts["model_ms"] = int((perf_counter() - begun) * 1e6) / 1000
             label, shares = answer
@@ -132,7 +138,7 @@ class Predictor:
             raw = document_of([label], table, model, facts["id"], single=single)
             deliver((HTTPStatus.OK, _headers(raw), raw))
 
-        return live.soon(cells, done)
+        return live.soon(cells, asked, done)
 
     def _refused(self, error: PilotboatError, facts: Facts, deliver: Deliver) -> Settle:
         """Refuse at once: under overload a refusal has to cost less than an answer."""
@@ -146,15 +152,24 @@ class Predictor:
         facts = state["facts"]
         facts |= {"model": live.model.name, "version": live.model.version}
         raw = await body.read(scope, receive, self.limits)
+        asked = asking.asked(scope["headers"], facts)
         if len(raw) < LARGE:
-            rows, single = self.rows(raw, live)
+            rows, single, told = self.rows(raw, live)
         else:
-            rows, single = await asyncio.to_thread(self.rows, raw, live)
+            rows, single, told = await asyncio.to_thread(self.rows, raw, live)
+        call = Call(
+            rows,
+            id=state["id"],
+            key=asked.key,
+            deadline=state.get("deadline"),
+            once=asked.once,
+            references=asking.of_rows(asked, told, rows.count),
+        )
         state["stage"] = "waiting for the model"
         begun = perf_counter()
         facts |= {"rows": rows.count, "read_ms": int((begun - state["begun"]) * 1e6) / 1000}
         try:
-            made = await live.predict(Call(rows, id=state["id"], deadline=state.get("deadline")))
+            made = await live.predict(call)
         except (RefusedError, NotFiniteError) as error:
             where = "" if single else pointer(INSTANCES, error.facts["row"])
             raise RowsError([Fault(where, error.code, error.detail)], rows=rows.count) from error
@@ -168,11 +183,12 @@ class Predictor:
         )
         await send({"type": "http.response.body", "body": raw})
 
-    def rows(self, raw: bytes, live: Live) -> tuple[Rows, bool]:
-        """The rows in a body, and whether it is a single record."""
+    def rows(self, raw: bytes, live: Live) -> tuple[Rows, bool, Any]:
+        """The rows in a body, whether it is a single record, and how the caller calls the rows."""
         document = body.decode(raw)
-        single = self.name is None and not is_plural(document, live)
-        return (self.one(document, live) if single else self.many(document, live)), single
+        if self.name is None and not is_plural(document, live):
+            return self.one(document, live), True, None
+        return self.many(document, live), False, document.get(asking.REFERENCES)
 
     def one(self, document: Any, live: Live) -> Rows:
         """The record that a document is."""
@@ -185,14 +201,14 @@ class Predictor:
         if not isinstance(document, dict):
             raise _wrong_shape("", f'an object with the list "{INSTANCES}"', document)
         faults = [
-            Fault(pointer(key), "unknown-field", f'allowed here is: "{INSTANCES}"{_meant(key)}')
+            Fault(pointer(key), "unknown-field", f"allowed here {ALLOWED}{_meant(key)}")
             for key in list(document)[:21]
-            if key != INSTANCES
+            if key not in MEMBERS
         ]
         if INSTANCES not in document:
             faults.insert(0, Fault(pointer(INSTANCES), "missing-field", "expected a list of rows"))
         if faults:
-            raise RowsError(faults, max(len(faults), len(document) - (INSTANCES in document)))
+            raise RowsError(faults, max(len(faults), len(document.keys() - MEMBERS)))
         records = document[INSTANCES]
         if not isinstance(records, list):
             raise _wrong_shape(pointer(INSTANCES), "a list of rows", records)
@@ -228,7 +244,7 @@ def is_plural(document: Any, live: Live) -> bool:
 
 
 def _meant(key: str) -> str:
-    near = nearest(key, [INSTANCES])
+    near = nearest(key, MEMBERS)
     return f"; did you mean '{near}'?" if near else ""
 
 
@@ -240,11 +256,6 @@ def _wrong_shape(where: str, expected: str, got: object) -> RowsError:
 def label_keys(classes: tuple[Value, ...]) -> list[str]:
     """Class labels as the keys of a JSON object."""
     return [label_key(label) for label in classes]
-
-
-def label_key(label: Value) -> str:
-    """A class label as the key of a JSON object: as JSON writes it, a text without its quotes."""
-    return label if isinstance(label, str) else orjson.dumps(label).decode()
 
 
 def written(made: Prediction, model: Model, request_id: str, *, single: bool) -> bytes:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
+from pilotboat.http import remembered
 from pilotboat.http.keys import is_open
-from pilotboat.http.native import INSTANCES, label_key
-from pilotboat.rows.cells import INT64
+from pilotboat.http.native import INSTANCES
+from pilotboat.http.shapes import Json, as_json, cell, label, ordered, record, refusal, structure
+from pilotboat.prediction import label_key
 from pilotboat.runtime.model import Model
-from pilotboat.schema import Field, Schema, Value
+from pilotboat.schema import Schema
 
-Json = dict[str, Any]
-
-FLOAT64 = float(np.finfo(np.float64).max)
-NO_NUL = "^[^\\u0000]*$"
 REFUSALS = {
     400: "The body is not JSON, or not within its limits",
     404: "No model or version of that name",
@@ -49,11 +44,14 @@ def document(
     max_text: int,
     closed: bool = True,
     keyed: bool = False,
+    keeps: bool = False,
+    reads: bool = False,
 ) -> Json:
     """The OpenAPI 3.1 document.
 
-    models: every live version. default: the one that answers /predict. version: of Pilotboat.
-    closed: whether unknown fields are refused. keyed: whether requests need an API key.
+    models: every live version, the newest of each model first. default: the one that answers /predict.
+    version: of Pilotboat. closed: whether unknown fields are refused. keyed: whether requests need an
+    API key. keeps, reads: whether predictions are kept, and can be read.
     """
     paths: Json = {}
     components: Json = {"Problem": problem()}
@@ -65,6 +63,9 @@ def document(
         components |= schemas(model, max_rows=max_rows, max_text=max_text, closed=closed)
     if default is not None:
         paths = {"/predict": {"post": _predict(default, "predict", both=True)}} | paths
+    if keeps:
+        paths |= remembered.paths(reads=reads)
+        components |= remembered.components(models, max_rows=max_rows)
     made: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -88,7 +89,7 @@ def _keyed(made: Json) -> Json:
                 operation["security"] = []
             else:
                 operation["responses"] |= {
-                    str(status): _refusal(what) for status, what in KEYED_REFUSALS.items()
+                    str(status): refusal(what) for status, what in KEYED_REFUSALS.items()
                 }
     return made
 
@@ -127,8 +128,8 @@ def _predict(model: Model, operation: str, *, both: bool = False) -> Json:
         asked = {"oneOf": [{"$ref": f"{ref}.Record"}, asked]}
         answer = {"oneOf": [{"$ref": f"{ref}.Answer"}, answer]}
     content = {"application/json": {"schema": asked, "examples": shown}}
-    responses: Json = {"200": {"description": "The predictions", "content": _json(answer)}}
-    responses |= {str(status): _refusal(what) for status, what in REFUSALS.items()}
+    responses: Json = {"200": {"description": "The predictions", "content": as_json(answer)}}
+    responses |= {str(status): refusal(what) for status, what in REFUSALS.items()}
     return {
         "operationId": operation,
         "summary": f"Predict with {model.name}",
@@ -138,22 +139,13 @@ def _predict(model: Model, operation: str, *, both: bool = False) -> Json:
     }
 
 
-def _json(schema: Json) -> Json:
-    return {"application/json": {"schema": schema}}
-
-
-def _refusal(what: str) -> Json:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": what, "content": {"application/problem+json": {"schema": schema}}}
-
-
 def _get(operation: str, summary: str, properties: Json, *, may_wait: bool = True) -> Json:
     schema: Json = {"type": "object"}
     if properties:
         schema |= {"properties": properties, "required": list(properties)}
-    responses: Json = {"200": {"description": "Yes", "content": _json(schema)}}
+    responses: Json = {"200": {"description": "Yes", "content": as_json(schema)}}
     if may_wait:
-        responses["503"] = _refusal("Not ready")
+        responses["503"] = refusal("Not ready")
     return {"operationId": operation, "summary": summary, "responses": responses}
 
 
@@ -180,115 +172,49 @@ def _metrics() -> Json:
 def schemas(model: Model, *, max_rows: int, max_text: int, closed: bool) -> Json:
     """The components of one version: its record, its request and its answers."""
     schema, name = model.schema, f"{model.name}.{model.version}"
-    record = {"$ref": f"#/components/schemas/{name}.Record"}
+    by_name = {"$ref": f"#/components/schemas/{name}.Record"}
     tail = {
         "model": {"type": "string"},
         "version": {"type": "string"},
         "id": {"type": "string", "description": "The request's id"},
     }
     one, many = _answers(schema)
-    cells = [_cell(field, max_text) for field in schema.inputs]
+    cells = [cell(field, max_text) for field in schema.inputs]
     forms = [
-        record,
+        by_name,
         {"$ref": f"#/components/schemas/{name}.List"},
         *(cells if len(cells) == 1 else []),
     ]
     rows = {"type": "array", "items": {"anyOf": forms}, "minItems": 1, "maxItems": max_rows}
     return {
-        f"{name}.Record": _record(schema, cells, closed=closed),
-        f"{name}.List": _list(cells) | {"description": f"In this order: {', '.join(schema.names)}"},
-        f"{name}.Request": _object({INSTANCES: rows}) | {"additionalProperties": False},
-        f"{name}.Answer": _object(one | tail),
-        f"{name}.Answers": _object(many | tail),
+        f"{name}.Record": record(schema, cells, closed=closed),
+        f"{name}.List": ordered(cells)
+        | {"description": f"In this order: {', '.join(schema.names)}"},
+        f"{name}.Request": structure({INSTANCES: rows}) | {"additionalProperties": False},
+        f"{name}.Answer": structure(one | tail),
+        f"{name}.Answers": structure(many | tail),
     }
-
-
-def _object(properties: Json) -> Json:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def _list(cells: Sequence[Json]) -> Json:
-    size = len(cells)
-    return {"type": "array", "prefixItems": list(cells), "minItems": size, "maxItems": size}
-
-
-def _record(schema: Schema, cells: Sequence[Json], *, closed: bool) -> Json:
-    made = _object(dict(zip(schema.names, cells, strict=True)))
-    unread = {name: {"description": "No step reads it"} for name in schema.ignored}
-    return made | {
-        "properties": made["properties"] | unread,
-        "additionalProperties": not closed,
-    }
-
-
-def _cell(field: Field, max_text: int) -> Json:
-    """One input as JSON Schema: exactly what the server takes."""
-    made: Json
-    if field.type == "number":
-        bound = field.largest or FLOAT64
-        made = {"type": "number", "minimum": -bound, "maximum": bound}
-    elif field.type == "integer":
-        made = _whole()
-    elif field.type == "boolean":
-        made = {"type": "boolean"}
-    elif field.type == "category" and field.closed:
-        made = {"enum": list(field.categories or ())}
-    elif field.type == "category":
-        made = _open(field.categories or (), max_text)
-    else:
-        made = {"type": "string", "maxLength": max_text, "pattern": NO_NUL}
-    if field.nullable:
-        made = {"anyOf": [made, {"type": "null"}]}
-    if field.examples:
-        made["examples"] = list(field.examples)
-    if field.minimum is not None:
-        made["description"] = f"In training between {field.minimum:g} and {field.maximum:g}"
-    return made
-
-
-def _whole() -> Json:
-    return {"type": "integer", "minimum": -INT64, "maximum": INT64 - 1}
-
-
-def _open(categories: Sequence[Value], max_text: int) -> Json:
-    kinds = {type(value) for value in categories} or {str}
-    made: list[Json] = []
-    if str in kinds:
-        made.append({"type": "string", "maxLength": max_text, "pattern": NO_NUL})
-    if bool in kinds:
-        made.append({"type": "boolean"})
-    if float in kinds:
-        made.append({"type": "number", "minimum": -float(INT64), "maximum": float(INT64)})
-    elif int in kinds:
-        made.append(_whole())
-    return made[0] if len(made) == 1 else {"anyOf": made}
 
 
 def _answers(schema: Schema) -> tuple[Json, Json]:
     """The properties of the answer to one record and to a list of rows."""
-    labels = [_label(field) for field in schema.outputs]
-    label = labels[0] if len(labels) == 1 else {"type": "array", "items": {"anyOf": labels}}
-    one: Json = {"prediction": label}
-    many: Json = {"predictions": {"type": "array", "items": label}}
+    labels = [label(field) for field in schema.outputs]
+    each = labels[0] if len(labels) == 1 else {"type": "array", "items": {"anyOf": labels}}
+    one: Json = {"prediction": each}
+    many: Json = {"predictions": {"type": "array", "items": each}}
     if schema.probabilities and schema.classes is not None:
         share = {"type": "number", "minimum": 0}
-        shares = _object({label_key(value): share for value in schema.classes})
+        shares = structure({label_key(value): share for value in schema.classes})
         one["probabilities"] = shares
         many["probabilities"] = {"type": "array", "items": shares}
     return one, many
 
 
-def _label(field: Field) -> Json:
-    if field.categories is not None:
-        return {"enum": list(field.categories)}
-    return {"type": "string" if field.type == "text" else "number"}
-
-
 def problem() -> Json:
     """RFC 9457, with our members."""
     text, number = {"type": "string"}, {"type": "integer"}
-    fault = _object({"pointer": text, "code": text, "detail": text})
-    made = _object(
+    fault = structure({"pointer": text, "code": text, "detail": text})
+    made = structure(
         {"type": text, "title": text, "status": number, "detail": text, "code": text}
         | {"instance": text}
     )

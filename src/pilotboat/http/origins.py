@@ -24,7 +24,7 @@ ALLOWED: Headers = (
     (b"access-control-allow-methods", b"GET, HEAD, POST"),
     (
         b"access-control-allow-headers",
-        b"Authorization, Content-Encoding, Content-Type, Traceparent, X-API-Key, X-Request-Id, X-Request-Timeout-Ms",
+        b"Authorization, Content-Encoding, Content-Type, Traceparent, X-API-Key, X-Prediction-Reference, X-Request-Id, X-Request-Timeout-Ms",
     ),
     (b"access-control-max-age", b"600"),
 )

@@ -33,6 +33,7 @@ STATUS: dict[type[PilotboatError], int] = {
     errors.SlowError: 408,
     errors.UnauthorizedError: 401,
     errors.ForbiddenError: 403,
+    errors.NotOfferedError: 404,
     errors.RateLimitedError: 429,
     errors.RowsError: 422,
     errors.UnknownModelError: 404,
@@ -42,6 +43,7 @@ STATUS: dict[type[PilotboatError], int] = {
     errors.ModelFailedError: 500,
     errors.BusyError: 503,
     errors.DeadlineError: 504,
+    errors.StoreUnavailableError: 503,
 }
 
 METHOD_NOT_ALLOWED = 405

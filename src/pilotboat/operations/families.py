@@ -87,6 +87,52 @@ TABLE = (
         "1, with the versions of Pilotboat and Python.",
         ("version", "python"),
     ),
+    Family(
+        "pilotboat_prediction_log_rows_total",
+        "counter",
+        "Rows of predictions and outcomes that were kept for the database.",
+    ),
+    Family(
+        "pilotboat_prediction_log_dropped_rows_total",
+        "counter",
+        "Rows that were not kept, or were dropped before they were stored.",
+        ("reason",),
+    ),
+    Family(
+        "pilotboat_prediction_log_stored_rows_total",
+        "counter",
+        "Rows of predictions and outcomes that were stored.",
+    ),
+    Family(
+        "pilotboat_prediction_log_parked_rows_total",
+        "counter",
+        "Rows that the database refused.",
+    ),
+    Family(
+        "pilotboat_prediction_log_lag_seconds",
+        "gauge",
+        "Age of the oldest row that the database does not have.",
+    ),
+    Family(
+        "pilotboat_prediction_log_waiting_bytes",
+        "gauge",
+        "Bytes that the database does not have.",
+    ),
+    Family(
+        "pilotboat_cache_hits_total",
+        "counter",
+        "Rows of slow models whose answers were known, by where: worker or redis.",
+        ("place",),
+    ),
+    Family(
+        "pilotboat_cache_misses_total", "counter", "Rows of slow models that had to be computed."
+    ),
+    Family("pilotboat_cache_rejected_total", "counter", "Values of Redis that are no answer."),
+    Family("pilotboat_cache_bytes", "gauge", "Bytes of answers that the workers keep."),
+    Family("pilotboat_redis_errors_total", "counter", "Exchanges with Redis that failed."),
+    Family(
+        "pilotboat_redis_workers", "gauge", "Workers that ask Redis; those that gave it up do not."
+    ),
     Family("pilotboat_workers", "gauge", "Worker processes that take requests."),
     Family(
         "pilotboat_worker_restarts_total",

@@ -37,6 +37,12 @@ class Meter:
         moments[index] = max(due, now) + interval
         return 0.0
 
+    def count(self, key: Key) -> None:
+        """Count a request that others have let through: the limit is theirs as long as they keep it."""
+        now, interval = monotonic(), 1 / key.rate
+        due = max(self.moments[key.index], now) + interval
+        self.moments[key.index] = min(due, now + max(BURST, interval))
+
     def give_back(self, key: Key) -> None:
         """A request that was counted will be counted again."""
         self.moments[key.index] -= 1 / key.rate

@@ -48,6 +48,8 @@ Key = tuple[str, tuple[str, ...], str]
 Numbers = dict[Key, float]
 Gauge = Callable[[], float | None]
 """Reads a gauge of this worker; None: it is not known here."""
+Totals = Callable[[], Mapping[tuple[str, tuple[str, ...]], float]]
+"""Reads numbers: a family and the values of its labels -> how much it is up to now."""
 Served = Callable[[], Iterable[tuple[str, str, str, str]]]
 """The versions that are served: model, version, engine, digest."""
 
@@ -79,6 +81,9 @@ class Metrics(Collector):
         }
         self.ready: Callable[[], bool] = lambda: False
         self.served: Served = tuple
+        self.counted: Totals = dict
+        self.told: Totals = dict
+        self._counted: dict[tuple[str, tuple[str, ...]], float] = {}
         self.slot = Slot(None if seat.directory is None else seat.directory / "metrics", seat.slot)
         self._batches: list[tuple[str, str, int, float]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -86,13 +91,22 @@ class Metrics(Collector):
         for reason in REJECTIONS:
             self._add("pilotboat_rejected_total", 0.0, reason)
 
-    def watch(self, ready: Callable[[], bool], served: Served, gauges: Mapping[str, Gauge]) -> None:
+    def watch(
+        self,
+        ready: Callable[[], bool],
+        served: Served,
+        gauges: Mapping[str, Gauge],
+        counted: Totals = dict,
+        told: Totals = dict,
+    ) -> None:
         """What is read of this worker. ready, served: for each page.
 
-        gauges: families that are read every second, and summed over the workers that live.
+        gauges: families that are read every second, and summed over the workers that live. counted:
+        counters of this worker, which are read as often. told: numbers of the whole server.
         """
         self.ready, self.served = ready, served
         self.gauges |= gauges
+        self.counted, self.told = counted, told
 
     def start(self) -> None:
         """Read the gauges now and every second, on the event loop that runs."""
@@ -150,6 +164,7 @@ class Metrics(Collector):
             ("pilotboat_build_info", self.build, ""): 1.0,
         }
         numbers |= {("pilotboat_model_info", labels, ""): 1.0 for labels in self.served()}
+        numbers |= {(name, labels, ""): value for (name, labels), value in self.told().items()}
         sorted_out: dict[str, dict[tuple[str, ...], dict[str, float]]] = {}
         for (name, labels, part), value in numbers.items():
             sorted_out.setdefault(name, {}).setdefault(labels, {})[part] = value
@@ -196,7 +211,7 @@ class Metrics(Collector):
             self._spread("pilotboat_model_seconds", labels, [seconds for _, seconds in batches])
 
     def _read(self) -> None:
-        """Read the gauges, and the processor time since the last reading."""
+        """Read the gauges, and what has been counted since the last reading."""
         for name, read in self.gauges.items():
             value = read()
             if value is not None:
@@ -204,6 +219,10 @@ class Metrics(Collector):
         processor = time.process_time()
         self._add("process_cpu_seconds_total", processor - self._processor)
         self._processor = processor
+        counted = self.counted()
+        for (name, labels), total in counted.items():
+            self._add(name, total - self._counted.get((name, labels), 0.0), *labels)
+        self._counted = dict(counted)
 
     def _add(self, name: str, amount: float, *labels: str) -> None:
         self.slot.add((name, labels, ""), amount)

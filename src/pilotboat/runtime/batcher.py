@@ -16,7 +16,7 @@ from math import isfinite
 from time import perf_counter
 from typing import Any
 
-from pilotboat.prediction import Call, Done, One, Predict, Prediction, Single, Soon
+from pilotboat.prediction import Asked, Call, Done, One, Predict, Prediction, Single, Soon
 from pilotboat.rows import Rows, joined
 from pilotboat.runtime.backlog import Backlog, Observe
 from pilotboat.runtime.model import Model
@@ -128,7 +128,7 @@ def away(answer: Answer, executor: Executor) -> Predict:
 def at_once(one: One) -> Soon:
     """Answers each row by itself."""
 
-    def soon(cells: Sequence[Value], done: Done) -> Callable[[], None]:
+    def soon(cells: Sequence[Value], _asked: Asked, done: Done) -> Callable[[], None]:
         done(_tried(one, cells))
         return _nothing
 
@@ -157,7 +157,7 @@ class Turns:
         self.schema, self.answer, self.one, self.most = schema, answer, one, most
         self._waiting: list[tuple[Sequence[Value], Done]] = []
 
-    def __call__(self, cells: Sequence[Value], done: Done) -> Callable[[], None]:
+    def __call__(self, cells: Sequence[Value], _asked: Asked, done: Done) -> Callable[[], None]:
         self._waiting.append((cells, done))
         if len(self._waiting) == self.most:
             self.settle()

@@ -13,6 +13,8 @@ MIB = 2**20
 WORKER = {"plan": 40 * MIB, "onnx": 70 * MIB, "sklearn": 150 * MIB}
 """What a worker needs before any model, by the engine that it imports; measured."""
 SUPERVISOR = 40 * MIB
+SHIPPER = 60 * MIB
+"""What the process needs that brings predictions to the database; measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +22,25 @@ class Need:
     """About how many bytes the models of a repository need.
 
     worker: each process, before any model. models: what each process has of its own of them.
-    shared: what all processes have together, because it is mapped.
+    shared: what all processes have together, because it is mapped. beside: other processes.
     """
 
     worker: int
     models: int
     shared: int
+    beside: int = 0
 
     def of(self, workers: int, *, supervised: bool) -> int:
         """Of so many workers, and of the process that starts them where there is one."""
         supervisor = SUPERVISOR if supervised else 0
-        return supervisor + workers * (self.worker + self.models) + self.shared
+        return supervisor + workers * (self.worker + self.models) + self.shared + self.beside
 
 
-def need(repository: Path) -> Need:
-    """What the bundles in `repository` need. One that cannot be read needs nothing."""
+def need(repository: Path, *, remembers: bool = False) -> Need:
+    """What the bundles in `repository` need. One that cannot be read needs nothing.
+
+    remembers: whether predictions are kept, which takes a process of its own.
+    """
     engines, shared, models = {"plan"}, 0, 0
     for manifest in repository.glob(f"**/{MANIFEST}"):
         try:
@@ -46,7 +52,8 @@ def need(repository: Path) -> Need:
                 models += digest["size"] if name.startswith(("model.", "plan.")) else 0
         except (OSError, ValueError, KeyError, TypeError):
             continue  # opening it will say what is wrong with it
-    return Need(max(WORKER.get(engine, 0) for engine in engines), models, shared)
+    worker = max(WORKER.get(engine, 0) for engine in engines)
+    return Need(worker, models, shared, SHIPPER if remembers else 0)
 
 
 def check(needed: int, workers: int, limit: int | None) -> None:

@@ -34,7 +34,7 @@ class Live:
     """A version that answers: the model, what reads rows for it, and the stack that predicts.
 
     soon: the answer to one row without a task, where the model is quick enough for that.
-    backlog: what waits for the model.
+    backlog: what waits for the model. remembers: whether who asks is of interest.
     """
 
     model: Model
@@ -42,6 +42,7 @@ class Live:
     predict: Predict
     soon: Soon | None = None
     backlog: Backlog | None = None
+    remembers: bool = False
 
 
 Wrap = Callable[[Model], Live]

@@ -33,6 +33,7 @@ ASSETS = {
     "key.js": ("key.js", "text/javascript"),
     "home.js": ("home.js", "text/javascript"),
     "answer.js": ("answer.js", "text/javascript"),
+    "verdict.js": ("verdict.js", "text/javascript"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
     "swagger-ui-bundle.js": ("swagger/swagger-ui-bundle.js.gz", "text/javascript"),
     "swagger-ui.css": ("swagger/swagger-ui.css.gz", "text/css"),
@@ -96,9 +97,12 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-async def home(request: Request) -> Response:
-    """The model page: the models, a form for each, and the answer."""
-    return _page("home.html").answer(request, {**HTML_HEADERS, "vary": "Accept"})
+async def home(request: Request, *, keeps: bool = False) -> Response:
+    """The model page: the models, a form for each, and the answer.
+
+    keeps: whether the server keeps predictions, so that it is of use to say what was right.
+    """
+    return _home(keeps=keeps).answer(request, {**HTML_HEADERS, "vary": "Accept"})
 
 
 async def docs(request: Request) -> Response:
@@ -118,6 +122,12 @@ async def asset(request: Request) -> Response:
         "x-content-type-options": "nosniff",
     }
     return found.answer(request, headers)
+
+
+@cache
+def _home(*, keeps: bool) -> Asset:
+    page = _page("home.html").stored
+    return Asset("text/html", page.replace(b"<body>", b"<body data-keeps>") if keeps else page)
 
 
 @cache

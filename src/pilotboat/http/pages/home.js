@@ -4,8 +4,11 @@ import { nothingYet, prediction, problem } from "./answer.js";
 import { chip, element, range } from "./dom.js";
 import { Row } from "./form.js";
 import { forget, key, keyForm, keyHeaders, KEY_TEXT, KEY_TITLE } from "./key.js";
+import { verdict } from "./verdict.js";
 
 const VALUES_SHOWN = 12;
+// Whether the server keeps predictions, and takes what they turned out to be.
+const KEEPS = "keeps" in document.body.dataset;
 const at = (id) => document.getElementById(id);
 
 let models = [];
@@ -92,6 +95,7 @@ function drawModel() {
   row = new Row(model.inputs, model.example);
   at("fields").replaceChildren(...row.elements);
   at("answer").replaceChildren(nothingYet());
+  at("verdict").replaceChildren();
   at("inputs").replaceChildren(...model.inputs.map(inputRow));
   at("outputs").replaceChildren(...model.outputs.flatMap(outputEntry));
   drawCurl();
@@ -171,7 +175,20 @@ async function predict() {
     : problem(answer.body, answer.status, asked.mark(answer.body.errors ?? []));
   at("answer").classList.remove("stale");
   at("answer").replaceChildren(drawn);
+  at("verdict").replaceChildren(...(answer.ok && KEEPS ? verdict(model.outputs, tell(answer.body)) : []));
   if (answer.ok) at("answer").scrollIntoView({ block: "nearest" });
+}
+
+// What sends the actual value of a prediction; it answers why that was not taken, or "".
+function tell({ id, model }) {
+  return async (actual) => {
+    const answer = await ask("v1/feedback", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ id, model, actual }),
+    });
+    return answer.ok ? "" : `It was not noted: ${answer.body.detail ?? answer.body.title}`;
+  };
 }
 
 async function copy() {
@@ -248,6 +265,7 @@ at("reset").addEventListener("click", () => {
   row.reset();
   drawCurl();
   at("answer").replaceChildren(nothingYet());
+  at("verdict").replaceChildren();
 });
 at("copy").addEventListener("click", copy);
 at("forget").addEventListener("click", () => {

@@ -1,33 +1,31 @@
-"""Every knob: its name, its default and its help, read once from the environment."""
+"""Every knob: its name, its default and its help."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_args
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AliasChoices,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pilotboat.errors import SettingsError
 from pilotboat.http import origins
-from pilotboat.operations import ring, secret
+from pilotboat.operations import ring
 from pilotboat.operations.secret import Unusable
 
 PREFIX = "PILOTBOAT_"
-KUBERNETES = re.compile(r"PILOTBOAT_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
-MADE_BY_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
 STAND_INS = {"workers": "WEB_CONCURRENCY", "log_level": "LOG_LEVEL"}
 """setting -> the variable of others that is honoured where ours is not set"""
+SCHEMES = {
+    "database_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+}
 LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -54,7 +52,7 @@ class Settings(BaseSettings):
     state: str = Field(
         ".pilotboat",
         min_length=1,
-        description="directory for what the server remembers between starts; empty so far",
+        description="directory for what the server remembers between starts",
     )
     host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="port to listen on")
@@ -142,6 +140,69 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="most requests a second of one API key; 0: any number",
     )
+    prediction_log: bool | None = Field(
+        None,
+        description="keep what was asked and answered, which may be personal data; "
+        "default: where there is a database URL",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL for the prediction log, as postgresql://USER:PASSWORD@HOST/NAME; "
+        "none: SQLite in the state directory",
+    )
+    prediction_log_durability: Literal["buffered", "flushed", "synced"] = Field(
+        "flushed",
+        description="what of it is safe when an answer leaves: buffered (nothing for a moment), "
+        "flushed (it survives the server), synced (it survives the machine)",
+    )
+    prediction_log_max_bytes: int = Field(
+        512 * 2**20,
+        ge=2**20,
+        description="most bytes on disk that wait for the database",
+    )
+    prediction_log_when_full: Literal["drop_newest", "drop_oldest", "reject_503"] = Field(
+        "drop_newest",
+        description="what happens when they are used up: drop_newest, drop_oldest or reject_503",
+    )
+    prediction_log_sample: float = Field(
+        1.0, ge=0, le=1, description="share of the requests that is kept"
+    )
+    prediction_log_redact: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="inputs that are not kept as they are: NAME=hash or NAME=drop, comma-separated",
+    )
+    prediction_log_redact_key: SecretStr = Field(
+        SecretStr(""),
+        description="secret that hashed inputs are keyed with; default: one made in the state "
+        "directory",
+    )
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="days after which 'pilotboat store prune' removes predictions; 0: ask for them",
+    )
+    trust_idempotency_key: bool = Field(
+        False,
+        description="a proxy of yours sets Idempotency-Key anew for each request: predictions with "
+        "the same one are kept once",
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis that replicas share rate limits and cached answers through; none: each "
+        "server by itself",
+    )
+    cache_bytes: int = Field(
+        16 * 2**20,
+        ge=0,
+        description="bytes of answers of slow models that a worker keeps; 0: none",
+    )
+    cache_seconds: int = Field(
+        3600,
+        ge=1,
+        le=31_536_000,
+        description="seconds that Redis keeps an answer",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="origins whose pages may call from a browser, comma-separated; *: any",
@@ -176,12 +237,12 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("model", mode="before")
+    @field_validator("model", "prediction_log", mode="before")
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
-        return value or None
+        return None if value == "" else value
 
-    @field_validator("trust", "cors_origins", mode="before")
+    @field_validator("trust", "cors_origins", "prediction_log_redact", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
@@ -233,124 +294,35 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _is_url(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        schemes = SCHEMES[info.field_name or ""]
+        text = value.get_secret_value()
+        if text and not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"expected a URL that begins with {schemes[0]}://")
+        return value
+
+    @field_validator("prediction_log_redact")
+    @classmethod
+    def _are_redactions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r".+=(hash|drop)", one) for one in value):
+            raise ValueError("expected NAME=hash or NAME=drop for each input")
+        return value
+
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return value if value == ("*",) else tuple(origins.origin(one) for one in value)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether predictions are kept."""
+        has_database = bool(self.database_url.get_secret_value())
+        return has_database if self.prediction_log is None else self.prediction_log
 
-SECRETS = tuple(
-    name
-    for name, field in Settings.model_fields.items()
-    if SecretStr in (field.annotation, *get_args(field.annotation))
-)
-"""Settings that may be given in a file too, whose path is in PILOTBOAT_<NAME>_FILE."""
-
-
-def read(**given: Any) -> Settings:
-    """The settings from the environment; `given` ones (options; None where absent) win.
-
-    Raises `SettingsError` that lists every fault at once.
-    """
-    for variable, value in list(os.environ.items()):
-        if is_kubernetes(variable, value):
-            del os.environ[variable]
-    files = {name: _secret(name) for name in SECRETS if file_of(name) in os.environ}
-    try:
-        # Under the variable's name, so that it stands in the place of the variable.
-        return Settings(
-            **{_key(name): one for name, one in {**files, **given}.items() if one is not None}
-        )
-    except ValidationError as error:
-        raise SettingsError(
-            f"Settings that cannot be used: {_faults(error, given)}.",
-            hint="'pilotboat serve --help' lists them all.",
-        ) from error
-
-
-def _key(name: str) -> str:
-    return variable_of(name) if name in STAND_INS else name
-
-
-def _secret(name: str) -> str | Unusable:
-    """The secret whose file is named."""
-    if os.environ.get(variable_of(name)):
-        return Unusable(f"expected this or {variable_of(name)}, not both: choose one")
-    return secret.read(os.environ[file_of(name)])
-
-
-def _faults(error: ValidationError, given: Mapping[str, Any]) -> str:
-    """Every setting at fault, where it was written and what is expected of it."""
-    faults: dict[str, list[str]] = {}
-    for one in error.errors():
-        source = _source(str(one["loc"][0]).removeprefix(PREFIX).lower(), given)
-        says = re.sub(r"^(Value error, |Input should be |String should )", "", one["msg"])
-        faults.setdefault(source, []).append(says.removeprefix("expected "))
-    return "; ".join(f"{source}: expected {' or '.join(says)}" for source, says in faults.items())
-
-
-def _source(name: str, given: Mapping[str, Any]) -> str:
-    """Where a value was written: an option, the variable, or the one that stands in for it."""
-    if given.get(name) is not None:
-        return f"--{name}"
-    variable, other = variable_of(name), STAND_INS.get(name, "")
-    if name in SECRETS and file_of(name) in os.environ:
-        return f"{file_of(name)} ({os.environ[file_of(name)]!a})"
-    return other if other in os.environ and variable not in os.environ else variable
-
-
-def variable_of(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"{PREFIX}{name.removeprefix(PREFIX).upper()}"
-
-
-def file_of(name: str) -> str:
-    """The environment variable with the path of the file that a secret is in."""
-    return f"{variable_of(name)}_FILE"
-
-
-def is_kubernetes(variable: str, value: str) -> bool:
-    """Whether Kubernetes made this variable, for a service that is called pilotboat."""
-    if KUBERNETES.fullmatch(variable):
-        return True
-    return variable == "PILOTBOAT_PORT" and bool(MADE_BY_KUBERNETES.match(value))
-
-
-def unknown(environ: Mapping[str, str]) -> list[str]:
-    """A warning for every PILOTBOAT_ variable that is no setting, with the nearest name."""
-    names = [name.upper() for name in Settings.model_fields]
-    names += [file_of(name).removeprefix(PREFIX) for name in SECRETS]
-    warnings = []
-    for variable in sorted(environ):
-        if not variable.startswith(PREFIX) or variable.removeprefix(PREFIX) in names:
-            continue
-        if is_kubernetes(variable, environ[variable]):
-            continue
-        near = get_close_matches(variable.removeprefix(PREFIX), names, n=1)
-        meant = f"; did you mean {PREFIX}{near[0]}?" if near else ""
-        warnings.append(f"{variable} is not a setting{meant}")
-    return warnings
-
-
-def renewed(settings: Settings) -> Settings:
-    """`settings` with the secrets that are in their files now. Raises `SettingsError`."""
-    given = settings.model_dump(exclude=set(SECRETS))
-    return read(**{name: value for name, value in given.items() if value is not None})
-
-
-def exported(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables, for a process that reads them again.
-
-    A secret that was read from a file stays there, and its path is handed on.
-    """
-    made = {}
-    for name, value in settings.model_dump().items():
-        if isinstance(value, SecretStr):
-            in_file = os.environ.get(file_of(name))
-            if in_file is not None:
-                made[file_of(name)] = in_file
-            elif value.get_secret_value():
-                made[variable_of(name)] = value.get_secret_value()
-        elif value is not None and value != ():
-            made[variable_of(name)] = ",".join(value) if isinstance(value, tuple) else str(value)
-    return made
+    @property
+    def store_url(self) -> str:
+        """Where they are kept: PostgreSQL where that is set, else SQLite."""
+        file = Path(self.state).absolute() / "predictions.db"
+        return self.database_url.get_secret_value() or f"sqlite:///{file}"
