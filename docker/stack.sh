@@ -140,9 +140,10 @@ case ${1:-} in
       sh docker/secrets.sh
       export SECRETS="$PWD/docker/secrets"
     fi
+    secrets=$(value SECRETS "")
     for file in postgres_password redis_password database_url redis_url; do
-      wrong=$(missing "$(value SECRETS "")/$file")
-      [ -z "$wrong" ] || fail "SECRETS: $(value SECRETS "")/$file $wrong (sh docker/secrets.sh $(value SECRETS "") makes it)"
+      wrong=$(missing "$secrets/$file")
+      [ -z "$wrong" ] || fail "SECRETS: $secrets/$file $wrong; sh docker/secrets.sh $secrets makes what is not there"
     done
     cpus=$(docker info --format '{{.NCPU}}')
     if ! given CPUS && [ "$cpus" -lt 2 ]; then export CPUS="$cpus"; fi
@@ -150,7 +151,9 @@ case ${1:-} in
     start prod server nginx
     url=https://localhost:$(value HTTPS_PORT 8443)
     echo "serving on $url"
-    echo "predictions are kept in the database: make backup saves them, PILOTBOAT_PREDICTION_LOG=false in .env keeps none"
+    if [ "$(value PILOTBOAT_PREDICTION_LOG true)" != false ]; then
+      echo "predictions are kept: make backup saves them, PILOTBOAT_PREDICTION_LOG=false in .env keeps none"
+    fi
     trust=
     [ "$(value CERTS "")" != "$PWD/docker/certs" ] || trust="--cacert docker/certs/server.crt "
     header='-H "X-API-Key: $KEY" '

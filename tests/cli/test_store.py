@@ -83,9 +83,13 @@ def test_help_names_every_command_and_has_examples(pilotboat: Command) -> None:
         assert "Examples:" in pilotboat("store", name, "--help").out
 
 
-def test_help_imports_no_database() -> None:
-    code = "from pilotboat.cli.main import main\ntry: main(['store', '--help'])\nexcept SystemExit: pass"
-    assert not modules_after(code) & {"sqlalchemy", "alembic", "psycopg", "pyarrow"}
+def test_what_is_elsewhere_is_found(pilotboat: Command) -> None:
+    assert "--once" in pilotboat("store", "ship", "--help").out
+
+
+def test_what_ships_imports_nothing_heavy_before_it_begins() -> None:
+    code = "from pilotboat.cli.main import main\ntry: main(['store', 'ship', '--help'])\nexcept SystemExit: pass"
+    assert not modules_after(code) & {"sqlalchemy", "alembic", "psycopg", "pyarrow", "numpy"}
 
 
 def test_an_unknown_command_is_told(pilotboat: Command) -> None:

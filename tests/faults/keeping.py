@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -125,7 +125,7 @@ def ignoring(true: Callable[[], bool]) -> bool:
 def in_file(kept: Keeping) -> tuple[int, int, int]:
     """Rows in the file, different ones, and different requests."""
     path = kept.home / "predictions.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         query = "SELECT count(*), count(DISTINCT hex(event) || row), count(DISTINCT request) FROM predictions"
         rows: tuple[int, int, int] = connection.execute(query).fetchone()
     return rows

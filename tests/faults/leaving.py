@@ -22,9 +22,9 @@ from tests.faults.stack import ROOT
 
 @dataclass(frozen=True)
 class Leaving:
-    """What to send to a model that doubles: rows of x, a whole number below `inputs`.
+    """What to send to a model that doubles: rows of x, one of the whole numbers from -1 downwards.
 
-    share: of the requests whose caller leaves within `longest` seconds.
+    inputs: how many of them there are. share: of the requests whose caller leaves within `longest` seconds.
     """
 
     port: int
@@ -80,7 +80,7 @@ class Callers:
     async def ask(self, connection: Connection) -> None:
         """Send a request, of one row or of five, and leave or hear what comes."""
         few = 5 if self.chance.random() < 0.1 else 1
-        xs = [self.chance.randrange(self.plan.inputs) for _ in range(few)]
+        xs = [-1 - self.chance.randrange(self.plan.inputs) for _ in range(few)]
         body = json.dumps({"instances": [{"x": x} for x in xs]}).encode()
         head = (
             f"POST {self.plan.path} HTTP/1.1\r\nHost: localhost\r\n"

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -150,7 +150,8 @@ def from_file(state: Path) -> Ask:
 
     def ask(sql: str) -> list[tuple[Any, ...]]:
         try:
-            with sqlite3.connect(f"file:{state / 'predictions.db'}?mode=ro", uri=True) as store:
+            place = f"file:{state / 'predictions.db'}?mode=ro"
+            with closing(sqlite3.connect(place, uri=True)) as store:
                 return store.execute(sql).fetchall()
         except sqlite3.OperationalError:  # not there yet
             return [(0, 0)]

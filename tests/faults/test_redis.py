@@ -58,9 +58,13 @@ def serving(fleet: Fleet, url: str, defect: str = "", keys: str = "") -> Served:
 
 
 def counted(served: Served, family: str) -> int:
-    """The sum of a family of metrics, as the server tells it."""
-    page = served.client.get("/metrics").text.splitlines()
-    return int(sum(float(one.split()[-1]) for one in page if one.startswith(family)))
+    """The sum of a family of metrics, once every worker has told what it has counted."""
+    sums: list[int] = []
+    while len(sums) < 4 or sums[-1] != sums[-4]:  # each tells it every second
+        page = served.client.get("/metrics").text.splitlines()
+        sums.append(int(sum(float(one.split()[-1]) for one in page if one.startswith(family))))
+        time.sleep(0.5)
+    return sums[-1]
 
 
 def links(redis: Redis) -> int:
@@ -235,7 +239,7 @@ def poisoned(fleet: Fleet, home: Path, defect: str = "") -> Verdict:
     rows, each = sized(600, 10_000), 20
     model = pilotboat.load(fleet.path / "slow", trust=[fleet.trust])
     answers, trap = Answers(model, Local(0), None, 60), home / "trap"
-    xs = [float(x) for x in range(rows)]
+    xs = [float(-x) for x in range(1, rows + 1)]
     with Redis() as redis:
         kinds: set[str] = set()
         with redis.client() as client:

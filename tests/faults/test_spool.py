@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from pilotboat.operations import progress, segments
 from tests.faults.acting import ACKNOWLEDGED, Act
 from tests.faults.strokes import KILLED, Actors, Stroke
-from tests.faults.verdict import Verdict, broken, full, hold, sized
+from tests.faults.verdict import Verdict, broken, hold, sized
 from tests.postgres import Postgres
 
 ERRORS = ("EIO", "ENOSPC")
@@ -77,7 +78,7 @@ class Trial:
         query = "SELECT request, count(*) FROM predictions GROUP BY request"
         if postgres is not None:
             return Counter(dict(postgres.query(query, self.url)))
-        with sqlite3.connect(self.home / "predictions.db") as connection:
+        with closing(sqlite3.connect(self.home / "predictions.db")) as connection:
             return Counter(dict(connection.execute(query)))
 
     def complaints(self, stored: Counter[str]) -> Iterator[str]:
@@ -120,12 +121,12 @@ class Trial:
 
 
 def points(calls: Counter[str], names: Iterable[str], whats: Iterable[str]) -> list[Stroke]:
-    """Each call in turn; in the short form of each kind of call the first two and the last."""
-    made = []
+    """Each call in turn; of those that are many some, from the first to the last."""
+    most, made = sized(3, 50), []
     for name in names:
-        numbers: Iterable[int] = range(1, calls[name] + 1)
-        if not full():
-            numbers = sorted({1, 2, calls[name]} & set(numbers))
+        last = calls[name]
+        step = max((last - 1) / (most - 1), 1)
+        numbers = sorted({min(round(1 + place * step), last) for place in range(min(last, most))})
         made += [Stroke(name, number, what) for what in whats for number in numbers]
     return made
 

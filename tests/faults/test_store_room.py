@@ -128,7 +128,7 @@ def costly(fleet: Fleet, home: Path, defect: str = "") -> Verdict:
         f"{cost:.0%} of the throughput",
         broken(
             (rows == different == right, f"{rows} rows, {different} different, {right} answers"),
-            (lag <= sized(20, 2), f"stored after {lag:.1f} s"),
+            (lag <= sized(8, 2), f"stored after {lag:.1f} s"),
             (cost <= sized(0.5, COSTS), f"it costs {cost:.0%}"),
         ),
         defect,

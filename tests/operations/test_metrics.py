@@ -279,6 +279,26 @@ def test_counters_go_on_where_a_killed_worker_stopped(shared: Metrics, tmp_path:
     assert sorted(path.name for path in (tmp_path / "metrics").iterdir()) == ["0.db", "1.db"]
 
 
+def test_what_is_counted_elsewhere_goes_on_too(tmp_path: Path) -> None:
+    name, kept = "pilotboat_prediction_log_rows_total", [5.0]
+    for total_of_all in (5, 8):
+        worker = Metrics(Seat(0, tmp_path), "1.2.3")
+        worker.watch(lambda: True, tuple, {}, counted=lambda: {(name, ()): kept[0]})
+        assert value(worker, name) == total_of_all
+        assert value(worker, name) == total_of_all, "once"
+        worker.close()
+        kept[0] = 3.0  # of the next worker in this slot, which begins at nothing
+
+
+def test_what_is_told_of_the_whole_server_is_said_once(shared: Metrics, tmp_path: Path) -> None:
+    name = "pilotboat_prediction_log_lag_seconds"
+    other = Metrics(Seat(1, tmp_path), "1.2.3")
+    for page in (shared, other):
+        page.watch(lambda: True, tuple, {}, told=lambda: {(name, ()): 2.5})
+    assert [value(page, name) for page in (shared, other)] == [2.5, 2.5]
+    other.close()
+
+
 def test_gauges_are_those_of_workers_that_live(shared: Metrics, tmp_path: Path) -> None:
     shared.watch(lambda: True, tuple, {"pilotboat_queue_rows": lambda: 1})
     alone = value(shared, "process_open_fds")

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Place:
     def __init__(self, home: Path) -> None:
         self.spool, self.file = home / "spool", home / "predictions.db"
         self.spool.mkdir()
+        self.stores: list[Any] = []
         self.url = f"sqlite:///{self.file}"
 
     def shipper(self) -> Shipper:
@@ -38,6 +39,7 @@ class Place:
     def opened(self) -> Store:
         """The store, as the command opens it."""
         store = open_store(self.url)
+        self.stores.append(store)
         store.check()
         return store
 
@@ -66,8 +68,11 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    for store in made.stores:
+        store.close()
 
 
 def names(first: int, count: int) -> Counter[str]:

@@ -154,10 +154,11 @@ def _again(dead: Path, store: Any) -> None:
         for path in sorted(dead.glob("*.json")):
             try:
                 stored += store.write([parking.load(path)])
+                path.unlink()
+            except FileNotFoundError:  # it had to make room
+                continue
             except (DataRefusedError, ValueError):
                 refused += 1
-            else:
-                path.unlink()
     finally:
         store.close()
     click.echo(f"{stored} rows stored")

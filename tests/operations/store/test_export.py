@@ -206,6 +206,14 @@ def test_parquet_has_types(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_parquet_is_written_in_groups(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = pytest.importorskip("pilotboat.operations.store.parquet", reason="needs pyarrow")
+    monkeypatch.setattr(parts, "GROUP", 6)
+    store.write(spread(10))
+    assert parquet(store)["time"].to_pylist() == [NOON + timedelta(seconds=at) for at in range(10)]
+
+
+@pytest.mark.usefixtures("small")
 def test_parquet_finds_a_type_for_all_rows(store: Store) -> None:
     """What the first rows look like is not the last word."""
     values: dict[str, list[Any]] = {

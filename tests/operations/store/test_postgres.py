@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -339,6 +341,16 @@ def test_who_is_not_let_in_is_told_why(
         assert "wrong-one" not in said
 
 
+def test_no_message_holds_a_password() -> None:
+    """Not even where the server repeats it, as part of a name."""
+    for url in (
+        f"postgresql://{PASSWORD}:{PASSWORD}@127.0.0.1:1/db",
+        f"postgresql://127.0.0.1:1/db?password={PASSWORD}&host={PASSWORD}.invalid",
+    ):
+        with closing(open_store(url)) as store:
+            assert "cannot be reached" in refused(store)
+
+
 def test_nobody_there_is_told() -> None:
     with closing(open_store(f"postgresql://u:{PASSWORD}@127.0.0.1:1/db")) as store:
         assert "127.0.0.1:1, database 'db' cannot be reached: Connection refused" in refused(store)
@@ -408,6 +420,29 @@ def test_a_suspended_server_is_given_up(own: Postgres, troubled: Store) -> None:
             own.resume()
         assert troubled.write([prediction()]) == 1
         assert len(reader.find(Query()).items) == 2
+
+
+def test_tables_may_be_in_a_schema_of_their_own(database: str, postgres: Postgres) -> None:
+    postgres.query("CREATE SCHEMA apart", database)
+    with closing(open_store(f"{database}?options=-csearch_path%3Dapart")) as store:
+        store.migrate()
+        assert store.write([prediction("r")]) == 1
+        assert [one["id"] for one in store.find(Query()).items] == ["r"]
+        assert store.status().size > 10_000
+        found = "SELECT DISTINCT schemaname FROM pg_tables WHERE tablename ~ 'predictions|events'"
+        assert postgres.query(found, database) == [("apart",)]
+        assert store.prune(NOON + timedelta(days=2)).days == ("20261128",)
+
+
+def test_the_documented_query_finds_outcomes(store: Store, url: str, postgres: Postgres) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "prediction-log.md").read_text()
+    (query,) = re.findall(r"```sql\n(SELECT.*?)```", text, re.DOTALL)
+    now = datetime.now(UTC)
+    store.write([prediction("r", predictions=["yes", "no"], time=now)])
+    store.write([outcome({"id": "r", "actual": "a"}, time=now)])
+    store.write([outcome({"id": "r", "actual": "b"}, time=now + timedelta(seconds=1))])
+    found = [row[2:] for row in postgres.query(query, url)]
+    assert sorted(found) == [("22.0", "no", None), ("22.0", "yes", "b")]
 
 
 def test_a_large_batch_to_a_suspended_server_is_given_up_too(

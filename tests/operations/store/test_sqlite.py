@@ -218,6 +218,16 @@ def test_vacuum_gives_space_back(store: Store, file: Path) -> None:
     assert store.write([prediction()]) == 1
 
 
+def test_vacuum_waits_for_nobody(store: Store, file: Path) -> None:
+    store.write([prediction()])
+    store._raw.execute("PRAGMA busy_timeout=50")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError, match="held by another process"):
+            store.vacuum()
+    store.vacuum()
+
+
 def test_plans_use_the_indexes(store: Store) -> None:
     """No query reads the table from end to end, whether it finds something or not."""
     store.write(spread(50, references=["x"]))

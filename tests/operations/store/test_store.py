@@ -235,6 +235,16 @@ def test_outcomes_join_by_id_and_row(store: Store) -> None:
     }
 
 
+def test_the_first_and_the_last_time_of_the_calendar(store: Store) -> None:
+    """Some languages say the first where they have none."""
+    times = ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"]
+    store.write([prediction("r", predictions=["a", "b"])])
+    store.write(
+        [outcome(*({"id": "r", "row": at, "actual": 1, "time": times[at]} for at in range(2)))]
+    )
+    assert [one["actual_time"] for one in rows(store)] == [times[1], "0001-01-01T00:00:00.000Z"]
+
+
 def test_outcomes_may_come_before_and_of_anything(store: Store) -> None:
     store.write([outcome({"id": "later", "actual": 1}, {"reference": "never", "actual": 2})])
     assert rows(store) == []
@@ -349,6 +359,12 @@ def test_a_cursor_of_ones_own_making_is_none(store: Store, cursor: str) -> None:
         store.find(Query(cursor=cursor))
     assert caught.value.code == "bad-cursor"
     assert store.write([prediction()]) == 1, "the store is none the worse"
+
+
+def test_half_a_character_is_nowhere(store: Store) -> None:
+    with pytest.raises(DataRefusedError):
+        store.find(Query(reference="\ud800"))
+    assert store.write([prediction()]) == 1
 
 
 def test_its_status_counts(store: Store) -> None:

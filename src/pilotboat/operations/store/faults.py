@@ -83,7 +83,7 @@ def unreached(error: Error, secrets: tuple[str, ...]) -> str:
     text = str(error).strip().split(" failed: ")[-1]
     lines = text.splitlines() or [type(error).__name__]
     line = lines[0].removeprefix("connection failed: ")
-    for secret in secrets:
+    for secret in filter(None, secrets):
         line = line.replace(secret, "***")
     line = re.sub(r"^(FATAL|ERROR):\s*", "", line).rstrip(".")
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

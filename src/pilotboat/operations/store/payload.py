@@ -51,8 +51,10 @@ LAYOUTS = ("layout", "model", "version", "digest", "inputs", "classes")
 LARGEST = 2**31 - 1
 """The highest number of a row."""
 
-EXPONENT = re.compile(rb"[0-9]e[+]?[0-9]")
-"""May stand in JSON where there is a number that is written with an exponent: 1e16, or 1e+16."""
+EXPONENT = re.compile(rb"[\[,:] ?-?[0-9](?:[.][0-9]+)?e[+]?[0-9]")
+"""Is in JSON that has a number with an exponent: 1e16, or 1e+16."""
+SIGN = b"e+" if b"+" in dumps(1e16) else b"e"
+"""Is in it, too, and found sooner. It depends on the release of `orjson`."""
 LONG = 1e16
 """From here on `orjson` writes whole floats with one. jsonb would make integers of them."""
 LAST = 253_402_300_799_999
@@ -171,7 +173,7 @@ _READ = {PREDICTION: _predictions, OUTCOME: _outcomes}
 
 def _plain(value: Any, text: bytes) -> Any:
     """A value and the text that it was, so that its long floats are written out."""
-    return _written_out(value) if EXPONENT.search(text) else value
+    return _written_out(value) if SIGN in text and EXPONENT.search(text) else value
 
 
 def _written_out(value: Any) -> Any:

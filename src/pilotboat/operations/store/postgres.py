@@ -114,7 +114,7 @@ class PostgresStore(Store):
         idle = 0 if seconds is None else ALONE
         self._raw.execute(
             f"{first} SET LOCAL statement_timeout = '{statement}s'; SET LOCAL lock_timeout = '{lock}s';"
-            f" SET LOCAL idle_in_transaction_session_timeout = '{idle}s'"
+            f" SET LOCAL idle_in_transaction_session_timeout = '{idle}s'; SET LOCAL timezone = 'UTC'"
         )
 
     def _has(self, table: str) -> bool:
@@ -127,8 +127,8 @@ class PostgresStore(Store):
         times = "{" + ",".join([_stamp(time) for time in batch.events.values()]) + "}"
         new = {event for (event,) in raw.execute(LEDGER, (names, times))}
         events, predictions, outcomes = batch.without(batch.events.keys() - new)
-        self._make_days({_stamp(time)[:8] for _, time in events})
-        for row in batch.layouts.keys() - self._layouts:
+        self._make_days({_stamp(time)[:10].replace("-", "") for _, time in events})
+        for row in sorted(batch.layouts.keys() - self._layouts):  # in order, as above
             raw.execute(LAYOUT, row)
             self._layouts.add(row)
         _copy(raw, "predictions", PREDICTIONS, map(_prediction, predictions))
@@ -181,10 +181,9 @@ class PostgresStore(Store):
     def _explain(self, error: Any) -> DataRefusedError | StoreUnavailableError:
         if isinstance(error, UnicodeError):
             return _refused("half a character")
-        if not isinstance(error, psycopg.Error):
-            return self._unavailable(f"cannot be used ({type(error).__name__})")
         if not self._reached:
-            why = faults.unreached(error, self.address.secrets)
+            secrets = (*self.address.secrets, self._given.get("password") or "")
+            why = faults.unreached(error, secrets)
             return self._unavailable(f"cannot be reached: {why}")
         if faults.is_data(error):
             return _refused(faults.named(error))
@@ -261,5 +260,5 @@ def _json(text: str) -> str:
 
 @lru_cache(4096)
 def _stamp(time: int) -> str:
-    """Milliseconds of Unix time as PostgreSQL reads them: 20261128T120000.123Z"""
-    return f"{moment(time):%Y%m%dT%H%M%S.%f}Z"
+    """Milliseconds of Unix time as PostgreSQL reads them: 2026-11-28T12:00:00.123+00:00"""
+    return moment(time).isoformat(timespec="milliseconds")
