@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import uvloop
 
 from tests.factories import clean_environment
-from tests.faults.client import Connection, LostError
+from tests.faults.client import Connection, LostError, Reply
 from tests.faults.stack import ROOT
 
 
@@ -24,7 +24,8 @@ from tests.faults.stack import ROOT
 class Leaving:
     """What to send to a model that doubles: rows of x, one of the whole numbers from -1 downwards.
 
-    inputs: how many of them there are. share: of the requests whose caller leaves within `longest` seconds.
+    inputs: how many of them there are. share: of the requests whose caller leaves within `longest` seconds,
+    or says that he will wait for so long, so that the server itself cuts them off.
     """
 
     port: int
@@ -38,18 +39,20 @@ class Leaving:
 
 @dataclass
 class Heard:
-    """right, wrong: answers. refused: 503. failed: other answers. left: before there was one."""
+    """right, wrong: answers. refused: 503. failed: others. left: before there was one. cut: 504."""
 
     right: int = 0
     wrong: int = 0
     refused: int = 0
     failed: int = 0
     left: int = 0
+    cut: int = 0
     example: str = ""
 
     @property
     def sent(self) -> int:
-        return self.right + self.wrong + self.refused + self.failed + self.left
+        counts = (self.right, self.wrong, self.refused, self.failed, self.left, self.cut)
+        return sum(counts)
 
 
 class Callers:
@@ -82,14 +85,19 @@ class Callers:
         few = 5 if self.chance.random() < 0.1 else 1
         xs = [-1 - self.chance.randrange(self.plan.inputs) for _ in range(few)]
         body = json.dumps({"instances": [{"x": x} for x in xs]}).encode()
+        patience = said = 0.0
+        if self.chance.random() < self.plan.share:
+            patience = self.chance.random() * self.plan.longest
+            if self.chance.random() < 0.5:
+                patience, said = 0.0, patience
         head = (
             f"POST {self.plan.path} HTTP/1.1\r\nHost: localhost\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            + (f"X-Request-Timeout-Ms: {1 + int(said * 1000)}\r\n" if said else "")
+            + "\r\n"
         )
-        leaves = self.chance.random() < self.plan.share
-        patience = self.chance.random() * self.plan.longest if leaves else 60.0
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience or 60.0):
                 reply = await connection.exchange(head.encode() + body)
         except TimeoutError:
             self.heard.left += 1
@@ -99,7 +107,13 @@ class Callers:
             self.heard.failed += 1
             self.heard.example = str(error)
             return
-        if reply.status == 503:
+        self.judge(xs, reply)
+
+    def judge(self, xs: list[int], reply: Reply) -> None:
+        """Note what an answer to these inputs is."""
+        if reply.status == 504:
+            self.heard.cut += 1
+        elif reply.status == 503:
             self.heard.refused += 1
         elif reply.status != 200:
             self.heard.failed += 1

@@ -134,7 +134,8 @@ def test_without_redis_the_limit_is_each_server_s_own(monkeypatch: pytest.Monkey
             async with asyncio.timeout(10):
                 while not all(quota.link.is_up for quota in quotas):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
-            assert sum([not await quotas[at % 2].take(key) for at in range(20)]) in (5, 6)
+            granted = [not await quotas[at % 2].take(key) for at in range(20)]
+            assert 5 <= sum(granted) < 10, "they share it again"
 
     with Redis() as own:
         asyncio.run(asked(own))

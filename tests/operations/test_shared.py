@@ -20,7 +20,7 @@ from tests.redis_server import Redis
 shared = pytest.importorskip("pilotboat.operations.shared", reason="needs redis, the package")
 Link, Refusal = shared.Link, shared.Refusal
 
-SOON = 0.15
+SOON = 1.0
 """Seconds within which is at once, on a machine that does other things too."""
 
 
@@ -36,7 +36,7 @@ async def linked(url: str, *, is_up: bool = True) -> AsyncIterator[Any]:
     finally:
         began = time.monotonic()
         await link.close()
-        assert time.monotonic() - began < 2 * shared.PATIENCE
+        assert time.monotonic() - began < 2 * shared.PATIENCE + SOON
         assert link._task.done()
 
 
@@ -56,9 +56,9 @@ async def given_up(link: Any) -> None:
     while link.is_up:
         _, took = await timed(link.ask(("PING",)))
         assert took < shared.TIMEOUT + SOON
-    reply, took = await timed(link.ask(("PING",)))
-    assert reply is None
-    assert took < 0.01
+    with pytest.raises(StopIteration) as ended:
+        link.ask(("PING",)).send(None)
+    assert ended.value.value is None, "it has not waited at all"
 
 
 @pytest.mark.usefixtures("patient")
@@ -79,6 +79,7 @@ def test_every_command_has_its_reply(redis: Redis) -> None:
     asyncio.run(asked())
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_leaves_takes_nobody_s_reply_with_him(redis: Redis) -> None:
     """Through a way on which a reply takes long enough for its caller to go."""
     count, wrong, kept = 3000, [], []
@@ -186,15 +187,18 @@ def test_stopped_it_holds_nobody_up_and_what_it_says_later_is_not_heard(
         asyncio.run(stopped(own))
 
 
-def test_a_process_that_stood_still_hears_what_has_arrived(redis: Redis) -> None:
+def test_a_process_that_stood_still_hears_what_has_arrived(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "TIMEOUT", 0.5)
+
     async def stood() -> None:
         async with linked(redis.url) as link:
-            for number in range(5):
-                asking = asyncio.create_task(link.ask(("ECHO", str(number))))
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-                time.sleep(4 * shared.TIMEOUT)  # noqa: ASYNC251 - that is what it is about
-                assert await asking == [str(number).encode()]
+            asking = asyncio.create_task(link.ask(("ECHO", "a")))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            time.sleep(1)  # noqa: ASYNC251 - that is what it is about
+            assert await asking == [b"a"]
             assert link.errors == 0
 
     asyncio.run(stood())

@@ -150,6 +150,6 @@ def write_csv(columns: Columns, pieces: Pieces, sink: BinaryIO) -> None:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if type(value) is str:
+        return value
+    return "" if value is None else orjson.dumps(value).decode()

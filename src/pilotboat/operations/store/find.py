@@ -140,6 +140,8 @@ class Outcomes:
 
     def of(self, row: Found) -> Found | None:
         """The outcome of a prediction, if there is one."""
+        if not self._named:
+            return None
         said = [*self._named.get((row.request, row.row), ()), *self._named.get(row.reference, ())]
         fitting = [one for one in said if one.model in (None, row.model)]
         return max(fitting, key=lambda one: (one.time, one.event.bytes, one.item), default=None)

@@ -84,9 +84,8 @@ def moment(milliseconds: int) -> datetime:
 
 
 def shown(time: datetime) -> str:
-    """A time as it is told: 2026-01-31T12:00:00.123Z"""
-    text = time.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    """A time in UTC as it is told: 2026-01-31T12:00:00.123Z"""
+    return f"{time.isoformat(timespec='milliseconds').removesuffix('+00:00')}Z"
 
 
 def cursor_of(time: datetime, event: UUID, row: int) -> str:
