@@ -14,6 +14,14 @@ def settings(state: Path, **given: Any) -> Settings:
     return read(state=str(state), **{"prediction_log": True, **given})
 
 
+def test_there_are_three_checks(tmp_path: Path) -> None:
+    assert [one.name for one in keeping.checks(settings(tmp_path), tmp_path)] == [
+        "spool",
+        "libraries",
+        "database",
+    ]
+
+
 def test_room_for_what_waits_is_told(tmp_path: Path) -> None:
     found = keeping.spool(settings(tmp_path / "absent"), tmp_path / "absent")
     assert found.mark == "ok"

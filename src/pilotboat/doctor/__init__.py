@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pilotboat import cgroup, scratch
-from pilotboat.doctor import bundles, environment, keeping, machine
+from pilotboat.doctor import bundles, environment, machine
 from pilotboat.doctor.environment import Ask
 from pilotboat.doctor.finding import Finding
+from pilotboat.imports import resolve
 from pilotboat.runtime import capacity, sizing
 from pilotboat.settings import Settings
 
+KEEPING = "pilotboat.doctor.keeping:checks"
+"""Imported where there is a prediction log: the doctor is also asked where there is hardly any memory."""
 Groups = dict[str, list[Finding]]
 
 
@@ -67,13 +70,7 @@ def _memory(settings: Settings) -> Groups:
     """What the prediction log needs, where there is one."""
     if not settings.remembers:
         return {}
-    return {
-        "prediction log": [
-            keeping.spool(settings, Path(settings.state)),
-            keeping.library(),
-            keeping.store(settings),
-        ]
-    }
+    return {"prediction log": resolve(KEEPING)(settings, Path(settings.state))}
 
 
 def _models(settings: Settings, *, deep: bool) -> list[Finding]:

@@ -13,6 +13,11 @@ from pilotboat.operations.store import open_store
 from pilotboat.settings import Settings
 
 
+def checks(settings: Settings, state: Path) -> list[Finding]:
+    """All of it."""
+    return [spool(settings, state), library(), store(settings)]
+
+
 def spool(settings: Settings, state: Path) -> Finding:
     """Where records wait for the database, and how many may."""
     most = settings.prediction_log_max_bytes
