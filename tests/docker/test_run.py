@@ -114,11 +114,11 @@ def test_the_doctor_finds_what_stops_a_server(image: str, tmp_path: Path) -> Non
     """D03, D04, D05"""
     shut = tmp_path / "shut"
     shut.mkdir(mode=0o700)
-    done = doctor(image, shut, "--memory=32m", "--shm-size=64k", "--user=123456:123456")
+    done = doctor(image, shut, "--memory=40m", "--shm-size=64k", "--user=123456:123456")
     assert done.returncode == 4
     faults = [line for line in done.stdout.splitlines() if line.startswith("  fault ")]
     assert len(faults) == 3
-    assert "32 MiB allowed; needs about" in faults[0]
+    assert "40 MiB allowed; needs about" in faults[0]
     assert "/dev/shm has 65,536 bytes free" in faults[1]
     assert re.search(r"'/models' cannot be read: .*user \d+, mode 0700", faults[2])
     assert "/var/lib/pilotboat is not writable" in done.stdout

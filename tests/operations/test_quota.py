@@ -141,6 +141,22 @@ def test_without_redis_the_limit_is_each_server_s_own(monkeypatch: pytest.Monkey
         asyncio.run(asked(own))
 
 
+@pytest.mark.usefixtures("patient")
+def test_a_server_that_is_left_alone_knows_what_it_has_let_through() -> None:
+    async def asked(own: Redis) -> None:
+        async with servers(own.url, 2) as (one, two):
+            key = limited(0.01)
+            assert await one.take(key) == 0
+            assert await two.take(key) > 90
+            own.kill()
+            assert await one.take(key) > 90
+            assert await two.take(key) == 0
+            assert await two.take(key) > 90
+
+    with Redis() as own:
+        asyncio.run(asked(own))
+
+
 @pytest.mark.parametrize("reply", [None, b"0", -1, 10**18, [], "OOM"])
 def test_what_is_no_wait_is_not_believed(reply: Any) -> None:
     class Link:
