@@ -189,6 +189,7 @@ def harmed(fleet: Fleet, harm: Harm, defect: str = "") -> Verdict:
     usual = max(before.p99_ms, after.p99_ms)
     noise = max(one.late_p99_ms for one in every)  # what this machine does to any timer
     least = usual + (OPEN if harm.gone else FIRST) + noise
+    slack = sized(5, 1)  # few requests on a busy machine tell little of a percentile
     return Verdict(
         "T32",
         f"Redis {harm.what}",
@@ -198,9 +199,12 @@ def harmed(fleet: Fleet, harm: Harm, defect: str = "") -> Verdict:
         f"asked again after {back:.1f} s",
         broken(
             (not any(one.bad or one.turned_away for one in every), f"{first}; {during}; {after}"),
-            (first.p99_ms <= usual + FIRST + noise, f"first: {first}; usually {usual:.1f} ms"),
-            (during.p99_ms <= least, f"then: {during}; usually {usual:.1f} ms"),
-            (back <= BACK, f"asked again after {back:.1f} s"),
+            (
+                first.p99_ms <= slack * (usual + FIRST + noise),
+                f"first: {first}; usually {usual:.1f} ms",
+            ),
+            (during.p99_ms <= slack * least, f"then: {during}; usually {usual:.1f} ms"),
+            (back <= slack * BACK, f"asked again after {back:.1f} s"),
             (found > 0, "nothing is found in Redis afterwards"),
         ),
         defect,
@@ -311,7 +315,7 @@ def limited(fleet: Fleet, home: Path, defect: str = "") -> Verdict:
             with suppress(AssertionError):  # who does not ask has none
                 until(lambda: links(redis) >= one.workers + two.workers, 10, "each has a link")
             once_more, back = asked(one, two)
-    allowed = rate * (seconds + 1)
+    allowed, off = rate * (seconds + 1), sized(0.2, 0.05)
     every = [*shared, *apart, *once_more]
     others = {status for outcome in every for status in outcome.refused} - {"429"}
     return Verdict(
@@ -324,8 +328,8 @@ def limited(fleet: Fleet, home: Path, defect: str = "") -> Verdict:
         broken(
             (not any(one.bad for one in every), "; ".join(map(str, every))),
             (not others, f"refused otherwise: {others}"),
-            (0.95 <= granted / allowed <= 1.05, f"{granted} of {allowed:.0f} with Redis"),
-            (0.95 <= back / allowed <= 1.05, f"{back} of {allowed:.0f} with Redis again"),
+            (abs(granted / allowed - 1) <= off, f"{granted} of {allowed:.0f} with Redis"),
+            (abs(back / allowed - 1) <= off, f"{back} of {allowed:.0f} with Redis again"),
             (0.95 <= alone / allowed <= 2.1, f"{alone} of {allowed:.0f} without Redis"),
         ),
         defect,
