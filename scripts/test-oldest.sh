@@ -1,7 +1,7 @@
 # Runs the tests with the oldest versions that pyproject.toml allows, in an environment of its own.
 
 . scripts/steps.sh
-PACKAGES="httpx hypothesis import-linter onnx pytest pytest-timeout pytest-xdist skl2onnx"
+PACKAGES="httpx hypothesis import-linter jsonschema-rs onnx pytest pytest-timeout pytest-xdist skl2onnx"
 NEWEST=13 # no wheels of scikit-learn 1.6 for Python 3.14 or newer
 
 make_oldest() {

@@ -336,11 +336,11 @@ def test_a_thousand_restarts_leave_a_short_page(tmp_path: Path) -> None:
 def test_a_worker_killed_while_it_writes_breaks_no_page(shared: Metrics, tmp_path: Path) -> None:
     """New series all the time: the file's end moves while others read."""
     counts: Counter[bool] = Counter()
-    for _ in range(4):
+    for turn in range(4):
         process = lives(WRITES, 1, tmp_path)
         before = -1.0
         until = time.monotonic() + 0.3
-        while time.monotonic() < until:
+        while time.monotonic() < until or counts[True] < 2 * turn + 2:  # a busy machine takes longer
             now = total(shared, REQUESTS)
             counts[now > before] += 1
             assert now >= before
