@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,6 +117,8 @@ def serve() -> None:
             try:
                 perform(act, read)
                 code = 0
+            except Exception:  # noqa: BLE001 - the actor ends here, and not the others
+                traceback.print_exc()
             finally:
                 logging.shutdown()
                 os._exit(code)

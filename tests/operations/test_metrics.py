@@ -340,7 +340,9 @@ def test_a_worker_killed_while_it_writes_breaks_no_page(shared: Metrics, tmp_pat
         process = lives(WRITES, 1, tmp_path)
         before = -1.0
         until = time.monotonic() + 0.3
-        while time.monotonic() < until or counts[True] < 2 * turn + 2:  # a busy machine takes longer
+        while (
+            time.monotonic() < until or counts[True] < 2 * turn + 2
+        ):  # a busy machine takes longer
             now = total(shared, REQUESTS)
             counts[now > before] += 1
             assert now >= before
