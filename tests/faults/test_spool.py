@@ -24,8 +24,9 @@ OWN = frozenset({"write", "exit_group", "exit"})
 MOMENT = "150"
 """Milliseconds that a call is delayed: a shipper looks at the spool hundreds of times meanwhile."""
 ALSO = ("openat", "flock", "fallocate", "mmap", "ftruncate", "close", "unlink", "rename", "fsync")
-"""Calls at which something may fail, or may be seen half done. (`mmap` of a process with threads is
-that of a thread's stack.)"""
+"""Calls at which something may fail, or may be seen half done."""
+LOOPS = ("close", "mmap")
+"""Those that are an event loop's as well, of its sockets and of a thread's stack."""
 
 
 @dataclass
@@ -151,7 +152,7 @@ def failed_writers(home: Path, defect: str = "") -> Verdict:
         trial = Trial(home, actors)
         for synced in (False, True):
             calls = actors.calls(trial.writes(synced=synced))
-            names = [name for name in ALSO if calls[name] and not (synced and name == "mmap")]
+            names = [name for name in ALSO if calls[name] and not (synced and name in LOOPS)]
             for stroke in points(calls, names, ERRORS):
                 code = actors.run(trial.writes(stroke, synced=synced), stroke)
                 codes[code] += 1
