@@ -65,6 +65,9 @@ _ALL = (
         ("{python}", "-m", "pilotboat", "serve", "{bundle}", *_HERE, *_WORKERS),
         one=_NAMED,
         many=Route("/predict", answers.instances, answers.many),
+        environment={
+            "PILOTBOAT_CACHE_BYTES": "0"
+        },  # the model is measured, not what was kept of it
     ),
     Server(
         "fastapi",

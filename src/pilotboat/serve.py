@@ -41,7 +41,7 @@ from pilotboat.preflight import is_loopback, is_traced
 from pilotboat.protocol import Connection, Server
 from pilotboat.remembering import Remembering, Shipping
 from pilotboat.rows import Reader as RowReader
-from pilotboat.runtime.batcher import Bounds, Place, stacked
+from pilotboat.runtime.batcher import BRIEF, Bounds, Place, stacked
 from pilotboat.runtime.model import Model
 from pilotboat.runtime.pace import measure
 from pilotboat.runtime.repository import Live, Repository
@@ -180,7 +180,15 @@ def _repository(
         predict, soon = sharing.wrap(model, pace, predict, soon)
         if memory is not None:
             predict, soon = memory.wrap(model, predict, soon)
-        return Live(model, reader, predict, soon, backlog, remembers=memory is not None)
+        return Live(
+            model,
+            reader,
+            predict,
+            soon,
+            backlog,
+            remembers=memory is not None,
+            is_slow=pace.one > BRIEF,
+        )
 
     return Repository(
         settings.repository,

@@ -107,7 +107,7 @@ class Predictor:
         """Deliver the answer to one row. See `operations.access.Quick`; an error is not taken on."""
         try:
             live = self.repository.choose(self.name, self.version)
-            if live.soon is None and live.backlog is not None and live.backlog.is_full:
+            if live.soon is None and _is_full(live):
                 return self._refused(overloaded(), facts, deliver)
             if live.soon is None or len(raw) >= LARGE:
                 return None
@@ -127,7 +127,7 @@ class Predictor:
 
         def done(answer: Single | None) -> None:
             if answer is None:
-                if live.backlog is not None and live.backlog.is_full:
+                if _is_full(live):
                     self._refused(overloaded(), facts, deliver)
                 else:
                     deliver(None)
@@ -225,6 +225,11 @@ class Predictor:
                 unit="rows",
             )
         return live.reader.records(records, _in_instances)
+
+
+def _is_full(live: Live) -> bool:
+    """Whether a single row would wait for too long."""
+    return live.is_slow and live.backlog is not None and live.backlog.is_full
 
 
 def _nothing() -> None:

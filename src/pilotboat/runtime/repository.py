@@ -34,7 +34,8 @@ class Live:
     """A version that answers: the model, what reads rows for it, and the stack that predicts.
 
     soon: the answer to one row without a task, where the model is quick enough for that.
-    backlog: what waits for the model. remembers: whether who asks is of interest.
+    backlog: what waits for the model. remembers: whether who asks is of interest. is_slow: single rows
+    wait for the model too.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Live:
     soon: Soon | None = None
     backlog: Backlog | None = None
     remembers: bool = False
+    is_slow: bool = False
 
 
 Wrap = Callable[[Model], Live]
