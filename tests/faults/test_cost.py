@@ -19,6 +19,8 @@ from tests.faults.verdict import Verdict, broken, hold, sized, together
 MEGABYTE = 2**20
 PER_MEGABYTE = 0.25
 """Seconds of processor time that a megabyte of any body may cost."""
+TRIES = 3
+"""A processor that is shared counts more seconds at times; what is costly is so each time."""
 
 
 def bodies() -> Iterator[tuple[str, bytes]]:
@@ -50,16 +52,19 @@ def costly(fleet: Fleet, defect: str = "") -> Verdict:
         workers = served.serving()
         for name, body in bodies():
             for path in ("/predict", "/v1/models/titanic:predict"):
-                before = sum(map(cpu_seconds, workers))
-                headers = {"content-type": "application/json"}
-                reply = served.client.post(path, content=body, headers=headers)
-                used = sum(map(cpu_seconds, workers)) - before
-                rate = used / (len(body) / MEGABYTE)
-                worst, count = max(worst, rate), count + 1
-                if rate > PER_MEGABYTE:
+                for _ in range(TRIES):
+                    before = sum(map(cpu_seconds, workers))
+                    headers = {"content-type": "application/json"}
+                    reply = served.client.post(path, content=body, headers=headers)
+                    used = sum(map(cpu_seconds, workers)) - before
+                    rate, count = used / (len(body) / MEGABYTE), count + 1
+                    if reply.status_code >= 500 or reply.elapsed.total_seconds() > 20:
+                        complaints.append(f"{name} to {path}: {reply.status_code}")
+                    if rate <= PER_MEGABYTE:
+                        break
+                else:
                     complaints.append(f"{name} to {path}: {rate:.2f} s a megabyte")
-                if reply.status_code >= 500 or reply.elapsed.total_seconds() > 20:
-                    complaints.append(f"{name} to {path}: {reply.status_code}")
+                worst = max(worst, rate)
     return Verdict(
         "T62",
         "bodies that are made to be costly",

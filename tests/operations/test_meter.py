@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 import time
 
 import pytest
@@ -102,10 +104,17 @@ RATE, SECONDS, PACE = 500.0, 3.0, 30e-6
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
 def test_processes_share_the_limit() -> None:
     """Three as fast as workers are: together they get the burst and the rate, within 10 %."""
+    # In a process of its own: forked from one with threads, as the tests' is, some never end.
+    sharing = "from tests.operations.test_meter import share; print(share())"
+    granted = int(subprocess.check_output([sys.executable, "-c", sharing], timeout=60))
+    assert granted == pytest.approx(RATE * (SECONDS + 1), rel=0.1)
+
+
+def share() -> int:
+    """How many requests three processes let through together."""
     seat, key = Seat(), limited(RATE)
     with multiprocessing.get_context("fork").Pool(3, _join, (seat, key)) as pool:
-        granted = sum(pool.map(_ask, [time.monotonic() + 0.5] * 3, chunksize=1))
-    assert granted == pytest.approx(RATE * (SECONDS + 1), rel=0.1)
+        return sum(pool.map(_ask, [time.monotonic() + 0.5] * 3, chunksize=1))
 
 
 def _join(seat: Seat, key: Key) -> None:
