@@ -20,10 +20,10 @@ SMALL = 2**20
 def prediction(request: str, *values: Any, model: str = "titanic", row: int = 0) -> bytes:
     """The payload of rows with one input each, which begin with number `row` of their request."""
     head = {"model": model, "version": "1", "digest": "0" * 64, "operation": "predict"}
-    head["inputs"] = ["x"]  # type: ignore[assignment]
+    head |= {"inputs": ["x"], "classes": ["no", "yes"]}  # type: ignore[dict-item]
     count = len(values)
-    shares, keys = [[0.25, 0.75]] * count, ["no", "yes"]
-    body = [request, None, row, 0.125, [list(values)], ["yes"] * count, shares, keys, None]
+    rows, shares = [[value] for value in values], [[0.25, 0.75]] * count
+    body = [request, None, row, 0.125, rows, ["yes"] * count, shares, None]
     return json.dumps(head).encode() + b"\n" + json.dumps(body).encode()
 
 

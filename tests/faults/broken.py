@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -242,7 +241,9 @@ def forgotten_batches() -> None:
 def forgotten_events() -> None:
     """What is sent twice is stored twice."""
     read: Any = payload.read
-    change(payload, "read", lambda records: read([replace(r, event=uuid4()) for r in records]))
+    change(
+        payload, "read", lambda records: read([r._replace(event=uuid4().bytes) for r in records])
+    )
 
 
 def stale_connection() -> None:

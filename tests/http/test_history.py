@@ -34,7 +34,7 @@ NOON = 1_767_268_800_000
 
 def record(number: int, payload: bytes, rows: int = 1, kind: int = PREDICTION) -> Record:
     """A record of so many minutes after noon."""
-    return Record(kind, NOON + number * 60_000, UUID(int=number + 1), rows, payload)
+    return Record(kind, NOON + number * 60_000, UUID(int=number + 1).bytes, rows, payload)
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ TIME = 1_795_866_777_121
 
 
 def record(payload: bytes, kind: int = PREDICTION, rows: int = 1) -> Record:
-    return Record(kind, TIME, EVENT, rows, payload)
+    return Record(kind, TIME, EVENT.bytes, rows, payload)
 
 
 def numbered(number: int, size: int = 10) -> Record:
-    return Record(PREDICTION, TIME, UUID(int=number), 1, b"x" * size)
+    return Record(PREDICTION, TIME, UUID(int=number).bytes, 1, b"x" * size)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_came_first_makes_room(tmp_path: Path) -> None:
         gone += parking.park(numbered(number), "no")
         os.utime(tmp_path / f"{UUID(int=number)}.json", (number, number))
         assert len(list(tmp_path.iterdir())) <= 10
-    left = sorted(load(path).event.int for path in tmp_path.iterdir())
+    left = sorted(load(path).uuid.int for path in tmp_path.iterdir())
     assert left == list(range(25 - len(left), 25))
     assert gone == 25 - len(left)
     again = Parking(tmp_path, most=10 * BLOCK)  # after a restart, it counts what is there
@@ -81,7 +81,7 @@ def test_a_record_of_several_predictions_is_split_into_its_rows() -> None:
     assert [one.payload for one in parts] == [
         _compact(prediction("r", value, row=500 + row)) for row, value in enumerate([1, "\0", None])
     ]
-    assert [one.event for one in parts] == [uuid5(EVENT, str(row)) for row in range(3)]
+    assert [one.uuid for one in parts] == [uuid5(EVENT, str(row)) for row in range(3)]
     assert {(one.kind, one.time, one.rows) for one in parts} == {(PREDICTION, TIME, 1)}
 
 
@@ -107,7 +107,7 @@ def test_a_record_of_several_outcomes_is_split_into_them() -> None:
         (PREDICTION, b"{}\n[1,2"),
         (PREDICTION, b"{}\n{}"),
         (PREDICTION, b"{}\n[1]"),
-        (PREDICTION, prediction("r", 1, 2).replace(b"[[1, 2]]", b"[[1]]")),
+        (PREDICTION, prediction("r", 1, 2).replace(b"[[1], [2]]", b"[[1]]")),
         (PREDICTION, b"{}\n" + b"[" * 100_000),
         (OUTCOME, outcome({"id": "a"})),
         (OUTCOME, b"[]"),

@@ -36,8 +36,8 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
         (PREDICTION, n, raw) for n, raw in enumerate(PAYLOADS)
     ]
     assert len({one.event for one in found}) == len(PAYLOADS)
-    assert {one.event.version for one in found} == {7}
-    assert {one.event.variant for one in found} == {uuid.RFC_4122}
+    assert {one.uuid.version for one in found} == {7}
+    assert {one.uuid.variant for one in found} == {uuid.RFC_4122}
 
 
 @pytest.mark.parametrize("most", [1, 41, 100, 5000, 2**20])

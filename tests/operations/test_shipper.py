@@ -228,7 +228,7 @@ def test_of_a_record_with_many_rows_only_those_at_fault_are_parked(place: Place)
     spool = Spool(place.spool, SMALL)
     head, _, body = prediction("many", *range(300)).partition(b"\n")
     told = json.loads(body)
-    told[8] = ["ref-%d" % n if n != 123 else 123 for n in range(300)]  # noqa: UP031
+    told[7] = ["ref-%d" % n if n != 123 else 123 for n in range(300)]  # noqa: UP031
     spool.append(PREDICTION, 300, head + b"\n" + json.dumps(told).encode())
     items: list[dict[str, Any]] = [{"id": name, "actual": 1} for name in ("a", None, "c")]
     spool.append(OUTCOME, 3, outcome(*items))

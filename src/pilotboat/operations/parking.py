@@ -39,7 +39,7 @@ class Parking:
         Raises `OSError` where it cannot be kept.
         """
         told: dict[str, Any] = {
-            "event": str(record.event),
+            "event": str(record.uuid),
             "kind": record.kind,
             "time": _iso(record.time / 1000),
             "rows": record.rows,
@@ -50,11 +50,11 @@ class Parking:
             told["payload"] = record.payload.decode()
         except UnicodeDecodeError:
             told["base64"] = base64.b64encode(record.payload).decode()
-        return self.keep(f"{record.event}.json", json.dumps(told).encode())
+        return self.keep(f"{record.uuid}.json", json.dumps(told).encode())
 
     def holds(self, record: Record) -> bool:
         """Whether that record is parked."""
-        return (self.directory / f"{record.event}.json").exists()
+        return (self.directory / f"{record.uuid}.json").exists()
 
     def keep(self, name: str, content: bytes) -> int:
         """Write a file. Returns how many had to make room. Raises `OSError`."""
@@ -115,7 +115,9 @@ def load(path: Path) -> Record:
     try:
         payload = base64.b64decode(told["base64"]) if "base64" in told else told["payload"].encode()
         time = round(datetime.fromisoformat(told["time"]).timestamp() * 1000)
-        return Record(int(told["kind"]), time, UUID(told["event"]), int(told["rows"]), payload)
+        return Record(
+            int(told["kind"]), time, UUID(told["event"]).bytes, int(told["rows"]), payload
+        )
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is no parked record") from error
 
@@ -138,19 +140,18 @@ def split(record: Record) -> list[Record]:
     if len(parts) <= 1:
         return []
     return [
-        Record(record.kind, record.time, uuid.uuid5(record.event, str(number)), 1, part)
+        Record(record.kind, record.time, uuid.uuid5(record.uuid, str(number)).bytes, 1, part)
         for number, part in enumerate(parts)
     ]
 
 
 def _rows(body: list[Any]) -> Iterator[bytes]:
     """The body of a prediction of several rows as bodies of one each. Raises `ValueError`."""
-    request, key, first, ms, columns, predictions, probabilities, classes, references = body
-    for row, prediction in enumerate(predictions):
-        cells = [[column[row]] for column in columns]
+    request, key, first, ms, rows, predictions, probabilities, references = body
+    for row, (cells, prediction) in enumerate(zip(rows, predictions, strict=True)):
         shares = None if probabilities is None else [probabilities[row]]
         names = None if references is None else [references[row]]
-        yield _dumped([request, key, first + row, ms, cells, [prediction], shares, classes, names])
+        yield _dumped([request, key, first + row, ms, [cells], [prediction], shares, names])
 
 
 def _dumped(value: Any) -> bytes:

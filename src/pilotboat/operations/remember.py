@@ -30,8 +30,6 @@ from pilotboat.runtime.model import Model
 from pilotboat.schema import Value
 
 Durability = Literal["buffered", "flushed", "synced"]
-Answers = tuple[list[Any], list[Any] | None]
-"""Labels, and the shares of each class, a row."""
 PIECE = 500
 """Rows of one record at most."""
 MOMENT = 0.02
@@ -64,8 +62,7 @@ class Memory:
         self._picks = [(at, names[at] in rules) for at in kept]
         self._whole = not rules.keys() & set(names)
         self._head = _head(model, [names[at] for at in kept])
-        classes = model.schema.classes if model.schema.probabilities else None
-        self._classes = None if classes is None else [label_key(label) for label in classes]
+        self._keeps_all = policy.sample >= 1
         self._keep = self._defer if policy.durability == "buffered" else self._write
         self._later: list[tuple[Any, ...]] = []
 
@@ -96,13 +93,12 @@ class Memory:
             begun = perf_counter()
 
             def keep(answer: Single | None) -> None:
-                if answer is not None and self._wants(asked):
+                if answer is not None and (self._keeps_all or self._wants(asked)):
                     label, shares = answer
-                    answers = ([label], None if shares is None else [shares])
-                    columns = list(zip(cells))
+                    table = None if shares is None else [shares]
                     names = None if asked.reference is None else [asked.reference]
                     try:
-                        self._keep(asked, 0, _since(begun), columns, answers, names)
+                        self._keep(asked, (0, _since(begun)), [cells], ([label], table), names)
                     except SpoolFullError:  # it is asked once more, and `predict` says so
                         answer = None
                 done(answer)
@@ -113,8 +109,8 @@ class Memory:
 
     def _wants(self, asked: Asked) -> bool:
         """Whether a request is of those that are kept: every try of it is, or none."""
-        sample = self.policy.sample
-        return sample >= 1 or crc32((asked.once or asked.id).encode()) < sample * 2**32
+        chance = crc32((asked.once or asked.id).encode())
+        return self._keeps_all or chance < self.policy.sample * 2**32
 
     def _all(self, call: Call, asked: Asked, made: Prediction, ms: float) -> None:
         """Keep the rows of a call, in records that are not too long."""
@@ -122,9 +118,11 @@ class Memory:
         for first in range(0, call.rows.count, PIECE):
             part = slice(first, first + PIECE)
             columns = [column[part] for column in call.rows.columns]
+            labels = made.predictions[part].tolist()
+            rows = list(zip(*columns, strict=True)) or [()] * len(labels)
             table = None if shares is None else shares[part].tolist()
             names = None if call.references is None else call.references[part]
-            self._keep(asked, first, ms, columns, (made.predictions[part].tolist(), table), names)
+            self._keep(asked, (first, ms), rows, (labels, table), names)
 
     def _defer(self, *kept: Any) -> None:
         self._later.append(kept)
@@ -141,25 +139,29 @@ class Memory:
     def _write(
         self,
         asked: Asked,
-        first: int,
-        ms: float,
-        columns: Sequence[Sequence[Value]],
-        answers: Answers,
+        facts: tuple[int, float],
+        rows: Sequence[Sequence[Value]],
+        answers: tuple[list[Any], list[Any] | None],
         references: Sequence[str | None] | None,
     ) -> None:
-        """Write a record of rows that begin with number `first` of their request."""
-        labels, shares = answers
-        told = columns if self._whole else self._redacted(columns)
-        body = (asked.id, asked.key, first, ms, told, labels, shares, self._classes, references)
-        event = same(f"{asked.once} {first}") if self.policy.once and asked.once else None
+        """Write a record of rows.
+
+        facts: the number that the first has in its request, and milliseconds. answers: their labels,
+        and the shares of each class.
+        """
+        told, (first, ms), (labels, shares) = rows, facts, answers
+        if not self._whole:
+            told = self._redacted(rows)
+        body = (asked.id, asked.key, first, ms, told, labels, shares, references)
+        event = same(f"{asked.once} {first}") if asked.once and self.policy.once else None
         self.spool.append(PREDICTION, len(labels), self._head + orjson.dumps(body), event)
 
-    def _redacted(self, columns: Sequence[Sequence[Value]]) -> list[Sequence[Value]]:
-        """The columns that are kept, those that are hashed as their hashes."""
+    def _redacted(self, rows: Sequence[Sequence[Value]]) -> list[Sequence[Value]]:
+        """Of each row the cells that are kept, those that are hashed as their hashes."""
         key = self.policy.key
         return [
-            [_hashed(cell, key) for cell in columns[at]] if is_hashed else columns[at]
-            for at, is_hashed in self._picks
+            [_hashed(row[at], key) if is_hashed else row[at] for at, is_hashed in self._picks]
+            for row in rows
         ]
 
 
@@ -178,12 +180,14 @@ def same(name: str) -> bytes:
 
 
 def _head(model: Model, inputs: list[str]) -> bytes:
+    classes = model.schema.classes if model.schema.probabilities else None
     told = {
         "model": model.name,
         "version": model.version,
         "digest": model.bundle.digest,
         "operation": "predict",
         "inputs": inputs,
+        "classes": None if classes is None else [label_key(label) for label in classes],
     }
     return orjson.dumps(told) + b"\n"
 

@@ -12,9 +12,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 from zlib import crc32
 
@@ -28,20 +28,26 @@ SUM, REST = Struct("<I"), Struct("<IQ16sIHH")
 """The header: the checksum; length of the payload, milliseconds of Unix time, event, rows, kind, zero."""
 HEADER = SUM.size + REST.size
 ALIGNED = 8
+CHUNK = 2**18
+"""Bytes that are read at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What was kept of one request. event: its own, and that of any other record of the same event.
 
-    time: milliseconds of Unix time.
+    time: milliseconds of Unix time. event: the 16 bytes of a UUID.
     """
 
     kind: int
     time: int
-    event: UUID
+    event: bytes
     rows: int
     payload: bytes
+
+    @property
+    def uuid(self) -> UUID:
+        """The event."""
+        return UUID(bytes=self.event)
 
 
 def size(payload: int) -> int:
@@ -58,30 +64,44 @@ def names(directory: Path) -> list[Path]:
     return [directory / name for name in sorted(entry.name for entry in found)]
 
 
-def read(path: Path, offset: int = 0, most: int = 2**20) -> tuple[list[Record], int, bool]:
-    """The records from `offset` on, until they have `most` bytes or there are no more.
+def read(
+    path: Path, offset: int = 0, most: int = 2**20, count: int = sys.maxsize
+) -> tuple[list[Record], int, bool]:
+    """The records from `offset` on, until they have `most` bytes, are `count`, or there are no more.
 
     Returns them, the offset after the last, and whether all is well there: False where what follows is
     no whole record, because it is damaged, or because it is being written.
     """
     found: list[Record] = []
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         end = os.fstat(file.fileno()).st_size
-        start = at = offset
-        while at - start < most:
-            file.seek(at)
-            head = file.read(HEADER)
-            if not any(head):
+        data, base, at = b"", offset, offset  # `data` is what stands from `base` on
+
+        def whole(length: int) -> bool:
+            """Have so many bytes from `at` on at hand; False where the file has fewer."""
+            nonlocal data, base
+            if at + length > end:
+                return False
+            if at + length > base + len(data):
+                file.seek(at)
+                data, base = file.read(max(length, min(most, CHUNK))), at
+            return at + length <= base + len(data)
+
+        while at - offset < most and len(found) < count:
+            if not whole(HEADER):
+                return found, at, at >= end
+            here = at - base
+            length, time, event, rows, kind, _ = REST.unpack_from(data, here + SUM.size)
+            [checksum] = SUM.unpack_from(data, here)
+            if not length and not checksum and not any(data[here : here + HEADER]):
                 break
-            if len(head) < HEADER:
+            if not whole(HEADER + length):
                 return found, at, False
-            length, time, event, rows, kind, _ = REST.unpack_from(head, SUM.size)
-            if length > end - at - HEADER:
+            here = at - base
+            body, stop = here + HEADER, here + HEADER + length
+            if checksum != crc32(memoryview(data)[here + SUM.size : stop]):
                 return found, at, False
-            payload = file.read(length)
-            if SUM.unpack_from(head)[0] != crc32(payload, crc32(head[SUM.size :])):
-                return found, at, False
-            found.append(Record(kind, time, UUID(bytes=event), rows, payload))
+            found.append(Record(kind, time, event, rows, data[body:stop]))
             at += size(length)
     return found, at, True
 

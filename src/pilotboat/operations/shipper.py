@@ -295,7 +295,7 @@ class Shipper:
 def _smaller(records: list[Record], guilty: str | None) -> list[list[Record]]:
     """Parts of what was refused; the last is to be tried first. guilty: the event at fault, if known."""
     for number, record in enumerate(records):
-        if str(record.event) == guilty:
+        if str(record.uuid) == guilty:
             parts = [records[number + 1 :], [record], records[:number]]
             return [part for part in parts if part]
     half = len(records) // 2

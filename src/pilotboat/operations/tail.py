@@ -14,9 +14,9 @@ from pilotboat.operations.segments import ALIGNED, HEADER, OUTCOME, PREDICTION, 
 
 logger = logging.getLogger(__name__)
 
-RECORDS, BYTES, ROWS = 1000, 2**20, 5000
+RECORDS, BYTES, ROWS = 2000, 2**20, 5000
 """A batch is full when it has so many."""
-PIECE, PIECES = 2**16, 250
+PIECE, PIECES = 2**17, 500
 """Bytes and records that one segment gives at a time."""
 RECENT = 8
 """Segments that are taken for those which are being written: the newest."""
@@ -94,10 +94,11 @@ class Batch:
     def take(self, tail: Tail) -> bool:
         """Take a piece of a segment; whether there was any. Raises `OSError`."""
         end = self.ends.get(tail, tail.offset)
-        found, _, _ = segments.read(tail.path, end, PIECE)
+        left = min(PIECES, RECORDS - len(self.records))
+        found, _, _ = segments.read(tail.path, end, PIECE, left)
         tail.is_dry = not found
         rows = 0
-        for record in found[:PIECES]:
+        for record in found:
             if self.is_full:
                 break
             taken = segments.size(len(record.payload))

@@ -51,15 +51,13 @@ def prediction(
         "digest": digest,
         "operation": "predict",
         "inputs": list(inputs),
+        "classes": classes,
     }
     request = f"request-{next(numbers)}" if request is None else request
-    columns = list(inputs.values())
-    body = [
-        *(request, key, first, model_ms, columns),
-        *(list(predictions), probabilities, classes, references),
-    ]
+    rows = list(zip(*inputs.values(), strict=True)) or [()] * len(predictions)
+    body = [request, key, first, model_ms, rows, list(predictions), probabilities, references]
     payload = orjson.dumps(head) + b"\n" + orjson.dumps(body)
-    made = event or uuid.uuid4()
+    made = (event or uuid.uuid4()).bytes
     return Record(PREDICTION, milliseconds(time), made, len(predictions), payload)
 
 
@@ -67,7 +65,7 @@ def outcome(*outcomes: dict[str, Any], time: datetime = NOON, event: UUID | None
     """A record of outcomes. What is not given of one is None, and its row is 0."""
     nothing = {"id": None, "row": 0, "reference": None, "model": None, "time": None}
     told = {"key": None, "outcomes": [nothing | one for one in outcomes]}
-    made = event or uuid.uuid4()
+    made = (event or uuid.uuid4()).bytes
     return Record(OUTCOME, milliseconds(time), made, len(outcomes), orjson.dumps(told))
 
 

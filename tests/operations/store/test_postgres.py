@@ -109,7 +109,7 @@ def test_who_comes_second_waits_for_the_first(
     record = prediction()
     waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'"
     with psycopg.connect(url) as first, ThreadPoolExecutor(1) as pool:
-        first.execute("INSERT INTO events VALUES (%s, now())", (record.event,))
+        first.execute("INSERT INTO events VALUES (%s, now())", (record.uuid,))
         second = pool.submit(store.write, [record])
         assert eventually(lambda: bool(postgres.query(waiting)), 2)
         if commits:

@@ -184,10 +184,10 @@ def test_many_events_are_told_apart(store: Store) -> None:
     ],
 )
 def test_what_no_worker_writes_is_refused_whole(store: Store, payload: bytes) -> None:
-    odd = Record(1, 0, event(), 1, payload)
+    odd = Record(1, 0, event().bytes, 1, payload)
     with pytest.raises(DataRefusedError) as caught:
         store.write([prediction("good"), odd])
-    assert caught.value.facts["event"] == str(odd.event)
+    assert caught.value.facts["event"] == str(odd.uuid)
     assert rows(store) == []
     assert store.write([prediction("good")]) == 1
 

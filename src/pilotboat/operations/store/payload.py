@@ -94,7 +94,7 @@ def read(records: Iterable[Record]) -> Batch:
     """
     batch = Batch()
     for record in records:
-        event = record.event.bytes
+        event = record.event
         if event in batch.events:
             continue
         try:
@@ -105,7 +105,7 @@ def read(records: Iterable[Record]) -> Batch:
             raise DataRefusedError(
                 "The record is not of a form that this release of Pilotboat writes.",
                 code="record-unreadable",
-                event=str(record.event),
+                event=str(record.uuid),
             ) from error
         batch.events[event] = record.time
     return batch
@@ -113,42 +113,40 @@ def read(records: Iterable[Record]) -> Batch:
 
 def _predictions(record: Record, event: bytes, batch: Batch) -> None:
     head, _, body = record.payload.partition(b"\n")
-    model, version, digest, operation, names = _head(head)
-    told = orjson.loads(body)[:9]
-    request, key, first, ms, columns, labels, shares, classes, references = _plain(told, body)
+    words, names, classes, layout = _head(head)
+    told = orjson.loads(body)[:8]
+    request, key, first, ms, rows, labels, shares, references = _plain(told, body)
     count = len(labels)
-    if len(columns) != len(names) or type(request) is not str:
+    if type(request) is not str:
         raise ValueError("body")
     _check_text(key)
     _check_row(first + count)
-    batch.layouts[_layout(head, None if classes is None else tuple(classes))] = None
+    batch.layouts[layout] = None
     ms = None if ms is None else float(ms)
-    rows = zip(*columns, strict=True) if columns else iter([()] * count)
     nothing = [None] * count
     for row, (cells, label, each, reference) in enumerate(
         zip(rows, labels, shares or nothing, references or nothing, strict=True), first
     ):
         _check_text(reference)
         inputs = dumps(dict(zip(names, cells, strict=True))).decode()
-        spread = None if each is None else dumps(dict(zip(classes, each, strict=True))).decode()
-        batch.predictions.append(
-            (
-                event,
-                row,
-                record.time,
-                request,
-                key,
-                model,
-                version,
-                digest,
-                operation,
-                ms,
-                inputs,
-                dumps(label).decode(),
-                spread,
-                reference,
-            )
+        spread = None
+        if each is not None:
+            spread = dumps(dict(zip(classes or (), each, strict=True))).decode()
+        answer = dumps(label).decode()
+        made = (
+            event,
+            row,
+            record.time,
+            request,
+            key,
+            *words,
+            ms,
+            inputs,
+            answer,
+            spread,
+            reference,
         )
+        batch.predictions.append(made)
 
 
 def _outcomes(record: Record, event: bytes, batch: Batch) -> None:
@@ -205,22 +203,19 @@ def _time(text: str) -> int:
 
 
 @lru_cache(64)
-def _head(head: bytes) -> tuple[str, str, str, str, tuple[str, ...]]:
+def _head(head: bytes) -> tuple[Row, tuple[str, ...], tuple[str, ...] | None, Row]:
+    """What the rows of a version share: its name, version, digest and operation, the names of their
+    inputs and classes, and how such rows look: the row of `layouts`.
+    """
     told = orjson.loads(head)
     names = tuple(told["inputs"])
+    classes = None if told["classes"] is None else tuple(told["classes"])
     words = (told["model"], told["version"], told["digest"], told["operation"])
-    if not all(type(one) is str for one in (*words, *names)):
+    if not all(type(one) is str for one in (*words, *names, *(classes or ()))):
         raise TypeError("head")
-    return *words, names
-
-
-@lru_cache(64)
-def _layout(head: bytes, classes: tuple[str, ...] | None) -> Row:
-    """How such rows look: what names their inputs and classes have, in their order."""
-    model, version, digest, _, names = _head(head)
     shown = None if classes is None else dumps(classes).decode()
-    told = (model, version, digest, dumps(names).decode(), shown)
-    return blake2b(dumps(told), digest_size=16).hexdigest(), *told
+    layout = (*words[:3], dumps(names).decode(), shown)
+    return words, names, classes, (blake2b(dumps(layout), digest_size=16).hexdigest(), *layout)
 
 
 def pieces(values: Sequence[Some], size: int) -> Iterator[Sequence[Some]]:
