@@ -144,7 +144,8 @@ def free_port() -> int:
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without settings of Pilotboat, one process a server; with `more`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PILOTBOAT_")}
-    for name in ("WEB_CONCURRENCY", "LOG_LEVEL"):
+    # PYTHONUNBUFFERED is the image's, and few users'.
+    for name in ("WEB_CONCURRENCY", "LOG_LEVEL", "PYTHONUNBUFFERED"):
         kept.pop(name, None)
     return kept | {"PILOTBOAT_WORKERS": "1"} | more
 

@@ -132,6 +132,24 @@ def interrupted() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_without_room_is_named(titanic: Path, unbuffered: str) -> None:
+    env = clean_environment(PYTHONUNBUFFERED=unbuffered)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PILOTBOAT, "inspect", titanic / "titanic"],
+            env=env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert "No space left on device" in done.stderr
+    one_line(done.stderr)
+
+
 def test_whoever_stops_reading_is_not_told_of_it(titanic: Path) -> None:
     """L09"""
     command = [*PILOTBOAT, "inspect", str(titanic / "titanic"), "--json"]

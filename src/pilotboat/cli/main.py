@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from difflib import get_close_matches
+from errno import ENOSPC
 from typing import Any, NoReturn
 
 import click
@@ -130,6 +131,9 @@ def main(args: list[str] | None = None) -> NoReturn:
         _say(f"{error} {_BUG if error.code == 'bug' else ''}")
         _leave(exit_code(error))
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == ENOSPC:
+            _say(f"Standard output cannot be written: {error.strerror}.")
+            _leave(EXITS[errors.EnvironmentFault])
         if sys.flags.dev_mode:
             raise
         _say(f"Pilotboat broke: {type(error).__name__}. {_BUG}")
@@ -153,4 +157,8 @@ def _let_go() -> None:
 
 
 def _leave(code: Any) -> NoReturn:
+    try:
+        sys.stdout.flush()
+    except OSError:  # or the interpreter tries once more, and leaves with a code of its own
+        _let_go()
     sys.exit(code)
