@@ -67,6 +67,29 @@ def test_a_live_segment_is_read_up_to_what_has_been_written(tmp_path: Path) -> N
     spool.close()
 
 
+def test_so_many_are_read_as_are_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, *[(PREDICTION, 1, b"%d" % number) for number in range(5)])
+    found, at, whole = segments.read(path, count=3)
+    assert ([one.payload for one in found], whole) == ([b"0", b"1", b"2"], True)
+    found, _, _ = segments.read(path, at, count=3)
+    assert [one.payload for one in found] == [b"3", b"4"]
+
+
+def test_a_record_may_be_larger_than_what_is_read_at_a_time(tmp_path: Path) -> None:
+    large = b"x" * (2 * segments.CHUNK)
+    path = written(tmp_path, (PREDICTION, 1, b"a"), (PREDICTION, 1, large), (PREDICTION, 1, b"b"))
+    found, _, whole = segments.read(path)
+    assert ([one.payload for one in found], whole) == ([b"a", large, b"b"], True)
+
+
+def test_room_that_is_too_small_for_a_record_is_no_damage(tmp_path: Path) -> None:
+    path = written(tmp_path, (PREDICTION, 1, b"last"))
+    raw = path.read_bytes()
+    path.write_bytes(raw + bytes(segments.HEADER - 1))
+    found, at, whole = segments.read(path)
+    assert (len(found), at, whole) == (1, len(raw), True)
+
+
 def test_a_record_cut_off_anywhere_is_none_and_those_before_it_are_whole(tmp_path: Path) -> None:
     """The file may end, or be zeros, from any byte of the last record on."""
     path = written(tmp_path, (PREDICTION, 1, b"kept"), (PREDICTION, 1, b"the last one"))

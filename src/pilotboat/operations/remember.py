@@ -62,7 +62,6 @@ class Memory:
         self._picks = [(at, names[at] in rules) for at in kept]
         self._whole = not rules.keys() & set(names)
         self._head = _head(model, [names[at] for at in kept])
-        self._keeps_all = policy.sample >= 1
         self._keep = self._defer if policy.durability == "buffered" else self._write
         self._later: list[tuple[Any, ...]] = []
 
@@ -93,7 +92,7 @@ class Memory:
             begun = perf_counter()
 
             def keep(answer: Single | None) -> None:
-                if answer is not None and (self._keeps_all or self._wants(asked)):
+                if answer is not None and self._wants(asked):
                     label, shares = answer
                     table = None if shares is None else [shares]
                     names = None if asked.reference is None else [asked.reference]
@@ -109,8 +108,8 @@ class Memory:
 
     def _wants(self, asked: Asked) -> bool:
         """Whether a request is of those that are kept: every try of it is, or none."""
-        chance = crc32((asked.once or asked.id).encode())
-        return self._keeps_all or chance < self.policy.sample * 2**32
+        sample = self.policy.sample
+        return sample >= 1 or crc32((asked.once or asked.id).encode()) < sample * 2**32
 
     def _all(self, call: Call, asked: Asked, made: Prediction, ms: float) -> None:
         """Keep the rows of a call, in records that are not too long."""

@@ -89,7 +89,8 @@ def read(
 
         while at - offset < most and len(found) < count:
             if not whole(HEADER):
-                return found, at, at >= end
+                file.seek(at)
+                return found, at, not any(file.read(HEADER))
             here = at - base
             length, time, event, rows, kind, _ = REST.unpack_from(data, here + SUM.size)
             [checksum] = SUM.unpack_from(data, here)
