@@ -30,7 +30,7 @@ from sklearn.ensemble import RandomForestClassifier
 from tests import factories
 
 import pilotboat
-from benchmarks.process import free_port, processes
+from benchmarks.process import PROC, free_port, processes
 
 DASHBOARD = Path(__file__).parents[1] / "deploy" / "grafana" / "pilotboat.json"
 SCRAPE, STEP, WINDOW = 1, 2, "15s"
@@ -190,7 +190,11 @@ async def burst(port: int, after: float, seconds: int) -> None:
 async def loss(supervisor: int, after: float) -> None:
     """A worker ends as for want of memory, after a while."""
     await asyncio.sleep(after)
-    os.kill(next(one.pid for one in processes() if one.parent == supervisor), signal.SIGKILL)
+    children = [one.pid for one in processes() if one.parent == supervisor]
+    workers = [
+        pid for pid in children if b"ship" not in PROC.joinpath(f"{pid}/cmdline").read_bytes()
+    ]
+    os.kill(workers[0], signal.SIGKILL)
 
 
 async def day(port: int, supervisor: int, seconds: float) -> None:
@@ -244,6 +248,9 @@ def main(target: str, seconds: float = 180) -> None:
         pack(Path(home))
         settings = {"WORKERS": "2", "MODEL": "titanic", "LOG_LEVEL": "warning", "QUEUE_MS": "60"}
         settings |= {"PREDICTION_LOG": "true", "STATE": f"{home}/.state"}
+        settings["CACHE_BYTES"] = (
+            "0"  # what was answered before would be no load for the slow model
+        )
         with served(Path(home), **settings) as (port, pid), Prometheus(port) as prometheus:
             time.sleep(2 * SCRAPE)
             begin = time.time()
