@@ -191,10 +191,8 @@ async def loss(supervisor: int, after: float) -> None:
     """A worker ends as for want of memory, after a while."""
     await asyncio.sleep(after)
     children = [one.pid for one in processes() if one.parent == supervisor]
-    workers = [
-        pid for pid in children if b"ship" not in PROC.joinpath(f"{pid}/cmdline").read_bytes()
-    ]
-    os.kill(workers[0], signal.SIGKILL)
+    commands = {pid: PROC.joinpath(f"{pid}/cmdline").read_bytes() for pid in children}
+    os.kill(next(pid for pid in children if b"\0ship\0" not in commands[pid]), signal.SIGKILL)
 
 
 async def day(port: int, supervisor: int, seconds: float) -> None:
@@ -248,9 +246,8 @@ def main(target: str, seconds: float = 180) -> None:
         pack(Path(home))
         settings = {"WORKERS": "2", "MODEL": "titanic", "LOG_LEVEL": "warning", "QUEUE_MS": "60"}
         settings |= {"PREDICTION_LOG": "true", "STATE": f"{home}/.state"}
-        settings["CACHE_BYTES"] = (
-            "0"  # what was answered before would be no load for the slow model
-        )
+        # What was answered before would be no load for the slow model.
+        settings["CACHE_BYTES"] = "0"
         with served(Path(home), **settings) as (port, pid), Prometheus(port) as prometheus:
             time.sleep(2 * SCRAPE)
             begin = time.time()

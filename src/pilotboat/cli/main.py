@@ -132,7 +132,7 @@ def main(args: list[str] | None = None) -> NoReturn:
         _leave(exit_code(error))
     except Exception as error:
         if isinstance(error, OSError) and error.errno == ENOSPC:
-            _say(f"Standard output cannot be written: {error.strerror}.")
+            _say(f"What there is to write has no room: {error.strerror}.")
             _leave(EXITS[errors.EnvironmentFault])
         if sys.flags.dev_mode:
             raise

@@ -33,9 +33,10 @@ CHUNK = 2**18
 
 
 class Record(NamedTuple):
-    """What was kept of one request. event: its own, and that of any other record of the same event.
+    """What was kept of one request.
 
-    time: milliseconds of Unix time. event: the 16 bytes of a UUID.
+    time: milliseconds of Unix time. event: the 16 bytes of a UUID: its own, and that of any other
+    record of the same event.
     """
 
     kind: int
