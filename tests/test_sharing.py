@@ -72,7 +72,7 @@ def test_what_is_counted_are_families(tmp_path: Path) -> None:
 
 def test_keys_are_counted_together_only_where_there_is_a_redis() -> None:
     async def run() -> None:
-        meter = Meter(Seat().meters)
+        meter = Meter(Seat())
         assert Sharing(read()).quota(meter) is None
         sharing = Sharing(read(redis_url=URL))
         assert sharing.quota(meter) is not None

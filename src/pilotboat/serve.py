@@ -100,7 +100,7 @@ def build(
         keep=None if memory is None else memory.keep,
         find=memory.find if memory is not None and (ring.keys or local) else None,
     )
-    meter = Meter(seat.meters)
+    meter = Meter(seat)
     keyed = Keys(door, ring, meter, repository, sharing.quota(meter)) if ring.keys else door
     admission = _admission(settings, keyed, door, repository)
     _watch(metrics, repository, admission, place, sharing, memory)

@@ -72,7 +72,7 @@ def _application(models: Path, spool: Spool | None, find: Find | None, keys: str
         keep=None if spool is None else keep,
         find=find,
     )
-    return Keys(door, ring, Meter(Seat().meters), repository) if ring.keys else door
+    return Keys(door, ring, Meter(Seat()), repository) if ring.keys else door
 
 
 async def nobody(_call: Call) -> Prediction:

@@ -239,7 +239,7 @@ class Door:
 
 def layered(door: Any, rate: float = 0.0) -> tuple[Keys, str]:
     key = fresh("ci")
-    return Keys(door, parse(line(key, ["predict"], rate)), Meter(Seat().meters), NOBODY), key
+    return Keys(door, parse(line(key, ["predict"], rate)), Meter(Seat()), NOBODY), key
 
 
 def counted(door: Any, rate: float, times: int) -> int:
@@ -273,7 +273,7 @@ def test_what_is_handed_on_at_once_is_counted_where_it_arrives() -> None:
 def test_what_is_counted_elsewhere_is_not_answered_at_once() -> None:
     key, free = fresh("ci"), fresh("free")
     ring = parse(f"{line(key, ['predict'], 1)}\n{line(free, ['predict'])}")
-    meter = Meter(Seat().meters)
+    meter = Meter(Seat())
     keys = Keys(Door(), ring, meter, NOBODY, Quota(NOBODY, meter))  # type: ignore[arg-type]
     for shown, is_taken in ((key, False), (free, True)):
         settle = keys.quick("/predict", [(b"x-api-key", shown.encode())], b"", {}, lambda _: None)
@@ -291,12 +291,12 @@ def test_servers_share_a_limit_and_refuse_as_one_does(redis: Redis, rate: float,
     async def asked() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         told: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
         links = [shared.Link(redis.url), shared.Link(redis.url)]
-        meters = [Meter(Seat().meters) for _ in links]
+        meters = [Meter(Seat()) for _ in links]
         servers = [
             Keys(Passing(), keys, meter, NOBODY, Quota(link, meter))  # type: ignore[arg-type]
             for link, meter in zip(links, meters, strict=True)
         ]
-        alone = Keys(Passing(), keys, Meter(Seat().meters), NOBODY)  # type: ignore[arg-type]
+        alone = Keys(Passing(), keys, Meter(Seat()), NOBODY)  # type: ignore[arg-type]
         for link in links:
             link.start()
         while not all(link.is_up for link in links):  # noqa: ASYNC110

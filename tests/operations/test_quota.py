@@ -33,7 +33,7 @@ async def servers(url: str, count: int = 1) -> AsyncIterator[list[Quota]]:
         async with asyncio.timeout(10):
             while not all(link.is_up for link in links):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
-        yield [Quota(link, Meter(Seat().meters)) for link in links]
+        yield [Quota(link, Meter(Seat())) for link in links]
     finally:
         for link in links:
             await link.close()
@@ -163,7 +163,7 @@ def test_what_is_no_wait_is_not_believed(reply: Any) -> None:
         async def run(self, *_: Any) -> Any:
             return reply
 
-    quota = Quota(Link(), Meter(Seat().meters))  # type: ignore[arg-type]
+    quota = Quota(Link(), Meter(Seat()))  # type: ignore[arg-type]
     key = limited(2)
     waits = [asyncio.run(quota.take(key)) for _ in range(3)]
     assert waits[:2] == [0, 0]

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from pathlib import Path
 
-COUNTERS, METERS = 16, 4096
+COUNTERS, METERS, SHARES = 16, 4096, 32
+"""SHARES: of each meter, one for each slot; more workers than that share some."""
 
 
 def shared() -> memoryview[float]:
-    """`COUNTERS` + `METERS` numbers of 64 bits, shared by the processes that are forked from this one."""
-    return memoryview(mmap(-1, 8 * (COUNTERS + METERS))).cast("d")
+    """Numbers of 64 bits, shared by the processes that are forked from this one. Only what is used takes room."""
+    return memoryview(mmap(-1, 8 * (COUNTERS + METERS * (1 + SHARES)))).cast("d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Seat:
 
     @property
     def meters(self) -> memoryview[float]:
-        """One number for each API key: see `http.keys`."""
+        """`1 + SHARES` numbers for each API key: see `operations.meter`."""
         return self.numbers[COUNTERS:]
 
 
