@@ -64,7 +64,7 @@ def mood(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(repository: Path, mood: Path) -> Iterator[Server]:
-    settings = {"PILOTBOAT_BOOT_SECONDS": "8", "PILOTBOAT_HANG_SECONDS": "5"}
+    settings = {"PILOTBOAT_BOOT_SECONDS": "20", "PILOTBOAT_HANG_SECONDS": "5"}
     options = ("--workers", "2", "--trust", digest(repository))
     with Server(repository, *options, MOOD=str(mood.parent), **settings) as made:
         yield made

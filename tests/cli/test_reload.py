@@ -24,7 +24,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(repository: Path) -> Iterator[Server]:
-    with Server(repository, "--workers", "2", PILOTBOAT_BOOT_SECONDS="5") as made:
+    with Server(repository, "--workers", "2") as made:
         yield made
 
 

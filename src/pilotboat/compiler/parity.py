@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,9 @@ RULE = 1e-12
 LAST_BITS = 1e-15
 """What a probability may differ by beyond that: the last bits of 1."""
 BATCHES = (1, 2, 17, 1000)
-ALONE = 4
-"""Rows of each batch that scikit-learn is asked alone, too; it is slow to start."""
+ALONE, SOME = 4, 8
+"""Of each batch, one row in `SOME` that scikit-learn is asked alone, too, and at most so many: it is slow
+to start."""
 MATRIX = 3_000
 
 Ask = Callable[[Any], Answers]
@@ -131,6 +133,9 @@ class _Matrix:
     def take(self, start: int, stop: int) -> _Matrix:
         return _Matrix(self.columns[start:stop])
 
+    def pick(self, numbers: list[int]) -> _Matrix:
+        return _Matrix(self.columns[numbers])
+
 
 class _Sides:
     """Both sides of the comparison."""
@@ -140,20 +145,18 @@ class _Sides:
         self.many, self.one = plan.many(), plan.one()
 
     def agree(self, rows: Any) -> None:
-        """Compare a batch; where both refuse it, its halves, down to the single rows."""
+        """Compare a batch; where both refuse it, what the plan refuses alone, and the rest together."""
         wanted = _try(lambda: self.ask(rows), Exception)  # scikit-learn refuses with anything
         got = _try(lambda: self.many(rows.columns))
         if (wanted is None) != (got is None):
             if rows.count > 1:
-                self.agree(rows.take(0, rows.count // 2))
-                self.agree(rows.take(rows.count // 2, rows.count))
+                self._halves(rows)
             who = "refuses" if wanted is None else "answers"
             raise CompileError(f"scikit-learn {who} {_described(rows)}, and the plan does not")
         if wanted is not None and got is not None:
             self._compare(rows, wanted, got)
         elif rows.count > 1:
-            self.agree(rows.take(0, rows.count // 2))
-            self.agree(rows.take(rows.count // 2, rows.count))
+            self._apart(rows)
         else:
             self.proof.rows += 1
             self.proof.refused += 1
@@ -161,6 +164,21 @@ class _Sides:
                 raise CompileError(
                     f"the plan answers {_described(rows)}, which it refuses in a batch"
                 )
+
+    def _apart(self, rows: Any) -> None:
+        """Compare rows of a batch that is refused."""
+        taken = [_try(partial(self.one, cells)) is not None for cells in _singles(rows)]
+        if all(taken):
+            self._halves(rows)
+            return
+        if any(taken):
+            self.agree(rows.pick(np.flatnonzero(taken).tolist()))
+        for number in np.flatnonzero(np.logical_not(taken)).tolist():
+            self.agree(rows.take(number, number + 1))
+
+    def _halves(self, rows: Any) -> None:
+        self.agree(rows.take(0, rows.count // 2))
+        self.agree(rows.take(rows.count // 2, rows.count))
 
     def _compare(self, rows: Any, wanted: Answers, got: Answers) -> None:
         scores, sizes = magnitude(self.plan.scores, rows.columns, None)
@@ -180,7 +198,8 @@ class _Sides:
     def _own(self, rows: Any, wanted: Answers, alone: Answers, rule: _Rule) -> Numbers:
         """Compare some rows that scikit-learn is asked alone; what it differs by from itself."""
         largest = np.zeros(())
-        for number in np.linspace(0, rows.count - 1, min(ALONE, rows.count)).astype(int).tolist():
+        some = 0 if rows.count == 1 else min(ALONE, 1 + rows.count // SOME)
+        for number in np.linspace(0, rows.count - 1, some).astype(int).tolist():
             row = slice(number, number + 1)
             own = self.ask(rows.take(number, number + 1))
             self._note(rule.of(row).held(own, _cut(alone, row), self.plan))
@@ -193,11 +212,7 @@ class _Sides:
 
     def _alone(self, rows: Any) -> Answers | None:
         """The plan's answers to the rows one by one."""
-        if isinstance(rows, _Matrix):
-            singles: Any = rows.columns.tolist()
-        else:
-            singles = list(zip(*rows.columns, strict=True))
-        made = _try(lambda: [self.one(cells) for cells in singles])
+        made = _try(lambda: [self.one(cells) for cells in _singles(rows)])
         if made is None:
             return None
         shares = None if made[0][1] is None else np.array([one[1] for one in made])
@@ -275,6 +290,13 @@ def _try(ask: Callable[[], Any], refusal: type[Exception] = ValueError) -> Any:
         return ask()
     except refusal:
         return None
+
+
+def _singles(rows: Any) -> list[Any]:
+    """The cells of each row."""
+    if isinstance(rows, _Matrix):
+        return rows.columns.tolist()
+    return list(zip(*rows.columns, strict=True))
 
 
 def _numbers(answers: Answers) -> NDArray[np.float64] | None:
