@@ -35,6 +35,8 @@ TEXTS: tuple[str | None, ...] = (
     "\u05d0\u05d1\u05d2 abc \u0661\u0662", "caf\u00e9 na\u00efve", "1 22 _a_ __", "\ufb01 \u2126 \uff21\uff22", "x" * 5000,
     "the a of", "don't can't", "a-b_c/d", "\ud55c\uad6d\uc5b4 \u4e2d\u6587", None,
 )  # fmt: skip
+CONVERTED = ("integer", "boolean")
+"""What a column of them becomes in a table hangs on what else is in it: a gap makes floats of integers."""
 UNSEEN = "\u2047 unseen"
 
 
@@ -55,8 +57,10 @@ def suspects(rows: Rows, edges: dict[int, NDArray[np.float64]]) -> Iterator[Rows
     kinds = {field.type for field in fields}
     for kind in kinds - {"category"}:
         same = [place for place, field in enumerate(fields) if field.type == kind]
-        for value in values_of(fields[same[0]]):
-            yield _with(few, {place: [value] for place in same})
+        values = values_of(fields[same[0]])
+        for some in [[value] for value in values] if kind in CONVERTED else [values]:
+            repeated = [value for value in some for _ in range(few.count)]
+            yield _with(few, dict.fromkeys(same, repeated))
 
 
 def values_of(field: Field) -> list[Value]:
