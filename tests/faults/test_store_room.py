@@ -49,7 +49,7 @@ def tables(fleet: Fleet) -> Asks:
 def overflowed(fleet: Fleet, home: Path, policy: str, defect: str = "") -> Verdict:
     """An outage in which more comes than may wait."""
     most = sized(2, 16) * MEGABYTE
-    rate = sized(100.0, 500.0)
+    rate = sized(250.0, 500.0)
     with Postgres(durable=True) as server:
         url = migrated(server)
         room = {
