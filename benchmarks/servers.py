@@ -55,7 +55,7 @@ _WORKERS = ("--workers", f"{WORKERS}")
 _SERVE = ("models", "serve", "--model-uri", "{prepared}", "--env-manager", "local")
 _HERE = ("--host", "127.0.0.1", "--port", "{port}")
 _BIND = (*_WORKERS, "--bind", "127.0.0.1:{port}", "--worker-class")
-_CEILING = (*_BIND, "pilotboat.worker.Worker")
+_CEILING = (*_BIND, "benchmarks.bare.Worker")
 _MODEL = {"MODEL": "{model}", "PORT": "{port}"}
 
 _ALL = (

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import answers, rounds
 from benchmarks.answers import Answer, Route
 from benchmarks.rounds import Failure, Seat, Visit, fill, interleaved
-from benchmarks.servers import Server
+from benchmarks.servers import SERVERS, Server
 from benchmarks.training import Trained
 
 TINY = str(Path(__file__).with_name("tiny.py"))
@@ -51,6 +51,18 @@ def test_a_round_measures_who_is_right_and_refuses_who_is_wrong(
     assert first.rows is None
     assert refused == Failure("lr", "wrong", "wrong: row 0: label 'no', not 'yes'")
     assert len(said) == 3
+
+
+@needs_wrk
+@pytest.mark.parametrize("name", ["constant", "router"])
+def test_a_ceiling_answers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("gunicorn", "fastapi"):
+        pytest.importorskip(package, reason=f"needs {package}")
+    monkeypatch.setattr(rounds, "CONNECTIONS", (2,))
+    (found,) = interleaved([seat(SERVERS[name], tmp_path)], 1, 1, lambda _text: None)
+    assert isinstance(found, Visit), found
+    assert found.loads[2].requests > 0
+    assert found.loads[2].errors == 0
 
 
 def test_a_server_that_ends_is_a_failure_and_the_others_go_on(tmp_path: Path) -> None:

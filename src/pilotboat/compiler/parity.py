@@ -294,9 +294,12 @@ def _try(ask: Callable[[], Any], refusal: type[Exception] = ValueError) -> Any:
 
 def _singles(rows: Any) -> list[Any]:
     """The cells of each row."""
+    singles: list[Any]
     if isinstance(rows, _Matrix):
-        return rows.columns.tolist()
-    return list(zip(*rows.columns, strict=True))
+        singles = rows.columns.tolist()
+    else:
+        singles = list(zip(*rows.columns, strict=True))
+    return singles
 
 
 def _numbers(answers: Answers) -> NDArray[np.float64] | None:
