@@ -84,13 +84,14 @@ def ship(act: Act) -> None:
     shipper.finish()
 
 
-def perform(act: Act, go: int) -> None:
-    """Be an actor. Whatever it needs is open before it goes."""
+def perform(act: Act, ready: int, go: int) -> None:
+    """Be an actor. Whatever it needs is open before it is ready, and it goes when it is told to."""
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, ANYBODY, 0, 0, 0)  # where only ancestors may trace
     home = Path(act.home)
     note = os.open(home / ACKNOWLEDGED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     log = (home / LOGGED).open("a")
     logging.basicConfig(stream=log, level=logging.INFO, force=True)
+    os.write(ready, b".")
     os.read(go, 1)
     if act.what == "write":
         write(act, note)
@@ -111,24 +112,27 @@ def serve() -> None:
     for line in sys.stdin:
         act = Act(**json.loads(line))
         read, go = os.pipe()
+        heard, ready = os.pipe()
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                perform(act, read)
+                perform(act, ready, read)
                 code = 0
             except Exception:  # noqa: BLE001 - the actor ends here, and not the others
                 traceback.print_exc()
             finally:
                 logging.shutdown()
                 os._exit(code)
+        os.close(ready)
+        os.read(heard, 1)  # nothing, if it has ended: whoever lets it go will see
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
         sys.stdin.readline()
         os.write(go, b".")
         _, status = os.waitpid(child, 0)
-        os.close(read)
-        os.close(go)
+        for end in (read, go, heard):
+            os.close(end)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
