@@ -161,6 +161,28 @@ def _crooked(way: str, by: float) -> Callable[[Any], Any]:
     return lambda step: Crooked(step, way, by)
 
 
+@dataclass(frozen=True)
+class Fussy:
+    """A step that refuses a number more."""
+
+    step: Step
+    number: float
+
+    def one(self) -> Function:
+        return self._but(self.step.one())
+
+    def many(self) -> Function:
+        return self._but(self.step.many())
+
+    def _but(self, function: Function) -> Function:
+        def call(value: Any) -> Any:
+            if np.any(np.asarray(value, dtype=float) == self.number):
+                raise ValueError
+            return function(value)
+
+        return call
+
+
 UP, DOWN = np.inf, -np.inf
 FAULTS: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
     **{
@@ -196,6 +218,8 @@ FAULTS: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
     "answers anything": (LOGISTIC, Check, _gone),
     "refuses a gap": (GAPS, Check, _allowing("finite")),
     "refuses a gap of boosting": (HIST, Trees, lambda step: Chain((Check("nan"), step))),
+    # It is only ever asked beside infinity, for which both refuse the batch.
+    "refuses a number": (LOGISTIC, Check, lambda step: Fussy(step, 0.1)),
     "one row is wrong": (LOGISTIC, Linear, _crooked("one", 1e-9)),
     "many rows are wrong": (LOGISTIC, Linear, _crooked("many", 1e-9)),
     "one row of a forest is wrong": (BITS, Trees, _crooked("one", 1e-15)),
